@@ -1,0 +1,1 @@
+"""Agents: strategies that read with several model calls. One file a method."""

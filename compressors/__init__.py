@@ -1,0 +1,1 @@
+"""Compressors: each narrows a context to a token budget. One file a method."""

@@ -1,0 +1,141 @@
+"""What a strategy, a retriever, a compressor and a model backend must be able to do.
+
+Members such as `name` are read-only properties, so that class variables and wrappers both fit. Every plug-in runs
+through the same contract suite (`tests/contracts/`): budgets, spans, determinism, odd input, estimate against actual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from ragctx.corpus import Corpus
+from ragctx.models import ModelFacts, Models
+from ragctx.types import Answer, Context, Estimate, Question
+from ragctx.work import Reply, Request, Work
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A way of reading: from question and corpus to answer."""
+
+    @property
+    def name(self) -> str:
+        """Registered name."""
+        ...
+
+    def estimate(self, question: Question, corpus: Corpus, models: Models) -> Estimate:
+        """What `read` will spend; no model call, cheap enough to run for every question of a job.
+
+        Raises:
+            DoesNotFit: the strategy cannot read this corpus with this reader.
+        """
+        ...
+
+    def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
+        """Answer the question; yields every request it needs."""
+        ...
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """Selects the spans of a corpus that a question needs."""
+
+    @property
+    def name(self) -> str:
+        """Registered name."""
+        ...
+
+    def prepare(self, corpus: Corpus, models: Models) -> Work[None]:
+        """Build or refresh the index; returns at once when it is current."""
+        ...
+
+    def retrieve(self, question: Question, corpus: Corpus, limit: int, models: Models) -> Work[Context]:
+        """At most `limit` chunks, best first, never more than fit the question's filter."""
+        ...
+
+
+@runtime_checkable
+class Compressor(Protocol):
+    """Narrows a context to a token budget."""
+
+    @property
+    def name(self) -> str:
+        """Registered name."""
+        ...
+
+    def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
+        """A context of at most `budget` tokens by the reader's counter."""
+        ...
+
+
+@runtime_checkable
+class Index(Protocol):
+    """What a retriever plugs into the corpus's manifest: the corpus owns locking and the atomic swap."""
+
+    @property
+    def name(self) -> str:
+        """Name and settings digest: one folder for each."""
+        ...
+
+    def open(self, folder: Path) -> object:
+        """The opened index; memory-mapped where it can be."""
+        ...
+
+
+Emit = Callable[[int, str], None]
+
+
+@runtime_checkable
+class BatchBackend(Protocol):
+    """A model in this process: it is given lists, on one worker thread, and batches them itself."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """Its facts."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """The most requests it wants at once."""
+        ...
+
+    def serve(self, requests: Sequence[Request], emit: Emit) -> Sequence[Reply]:
+        """One reply for each request, in order; `emit(i, text)` streams request i's new text.
+
+        A request it cannot serve gets a `Failure` in its slot; raising means the whole list failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release memory and files; the backend is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class RemoteBackend(Protocol):
+    """A model behind an endpoint: one call at a time, many at once."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """Its facts."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """The most calls in flight."""
+        ...
+
+    async def call(self, request: Request, emit: Callable[[str], None]) -> Reply:
+        """One reply; never retries (the engine does), never raises for what the endpoint did."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+Backend = BatchBackend | RemoteBackend

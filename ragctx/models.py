@@ -1,0 +1,160 @@
+"""Facts about models: what works may know, and nothing that can be called to spend money.
+
+A work is given `Models`, the role -> facts table of its pipeline. Facts are a name, a window, a token counter, prices
+and speed. The models themselves sit behind the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from ragctx.errors import ConfigError, DoesNotFit
+from ragctx.types import Estimate, Line, Prices, Range, Speed
+from ragctx.work import Message
+
+
+class Counter(Protocol):
+    """Counts a model's tokens without any network call."""
+
+    @property
+    def name(self) -> str:
+        """Who counts; shown in plans, part of cached counts' keys."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether counts are the model's own; an estimate is an upper bound at its stated margin."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Tokens of a text on its own, without special tokens."""
+        ...
+
+    def render(self, messages: Sequence[Message]) -> int:
+        """Tokens of the whole rendered chat prompt, template and generation prompt included."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedCounter:
+    """Upper-bound guess from characters, for models whose tokenizer is not here.
+
+    Latin text runs at about four characters a token and CJK at about one; the margin is added on top, so that limits
+    checked with it hold for common tokenizers.
+
+    Example:
+        >>> counter = EstimatedCounter()
+        >>> counter.count("The notice period is three months."), counter.count("通知期间为三个月")
+        (11, 10)
+    """
+
+    characters_per_token: float = 4.0
+    margin: float = 0.25
+    per_message: int = 8
+    name: str = "estimate"
+    exact: bool = False
+
+    def count(self, text: str) -> int:
+        """Characters over four, one for each wide character, plus the margin, rounded up."""
+        wide = sum(character > "\u2e7f" for character in text) if not text.isascii() else 0
+        raw = (len(text) - wide) / self.characters_per_token + wide
+        return -int(-raw * (1 + self.margin) // 1)
+
+    def render(self, messages: Sequence[Message]) -> int:
+        """The messages' counts plus an allowance for the chat template."""
+        return sum(self.count(message.content) + self.per_message for message in messages) + self.per_message
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known about one model.
+
+    Attributes:
+        name: as the user wrote it, e.g. `local:smollm2-135m`.
+        identity: what cache keys hold: name plus weights' digest or endpoint, so that two models never share replies.
+        window: prompt plus output tokens; None where nobody said.
+        kinds: the request classes it answers ("Generate", "Score", "Embed", "Rerank").
+        max_output: tokens it may write in one call.
+    """
+
+    name: str
+    counter: Counter = field(default_factory=EstimatedCounter)
+    window: int | None = None
+    prices: Prices | None = None
+    speed: Speed | None = None
+    identity: str = ""
+    kinds: frozenset[str] = frozenset({"Generate"})
+    max_output: int | None = None
+
+    def must_fit(self, prompt: int, output: int = 0) -> None:
+        """Refuse a prompt that does not fit the window together with its output.
+
+        Raises:
+            DoesNotFit: with both numbers.
+        """
+        if self.window is not None and prompt + output > self.window:
+            raise DoesNotFit(self.name, prompt + output, self.window)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Which model plays which role.
+
+    Attributes:
+        roles: role name -> facts. A role that is not named here is played by `reader`, if that model answers the
+            kind of request asked; "encoder", "ranker" and "scorer" are never guessed.
+    """
+
+    roles: Mapping[str, ModelFacts] = field(default_factory=dict)
+
+    @property
+    def reader(self) -> ModelFacts:
+        """The model that answers."""
+        return self.of("reader")
+
+    def has(self, role: str) -> bool:
+        """Whether a model plays this role."""
+        return role in self.roles or (role not in {"encoder", "ranker", "scorer"} and "reader" in self.roles)
+
+    def of(self, role: str) -> ModelFacts:
+        """The facts of the model that plays `role`.
+
+        Raises:
+            ConfigError: nobody plays it.
+        """
+        if not self.has(role):
+            raise ConfigError(f"no model plays the role {role!r}: name one, e.g. Pipeline.over(..., {role}='...')")
+        return self.roles.get(role) or self.roles["reader"]
+
+    def price(self, estimate: Estimate) -> Estimate:
+        """The estimate with seconds and money filled in where every role's speed and prices are known."""
+        return replace(estimate, seconds=self._seconds(estimate.lines), money=self._money(estimate.lines))
+
+    def _seconds(self, lines: tuple[Line, ...]) -> Range | None:
+        total = Range.exactly(0)
+        for line in lines:
+            speed = self.of(line.role).speed
+            if speed is None:
+                return None
+            total += Range(*(speed.seconds(p, o, c) for p, o, c in _bounds(line)))
+        return total
+
+    def _money(self, lines: tuple[Line, ...]) -> Range | None:
+        total = Range.exactly(0)
+        for line in lines:
+            prices = self.of(line.role).prices
+            if prices is None:
+                return None
+            total += Range(*(prices.money(p, o) for p, o, _ in _bounds(line)))
+        return total
+
+
+def _bounds(line: Line) -> tuple[tuple[float, float, float], ...]:
+    prompt, output, calls = line.prompt, line.output, line.calls
+    return (
+        (prompt.low, output.low, calls.low),
+        (prompt.expected, output.expected, calls.expected),
+        (prompt.high, output.high, calls.high),
+    )
