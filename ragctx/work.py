@@ -188,7 +188,7 @@ _FITS: dict[type, type] = {Generate: Completion, Score: Scores, Embed: Vectors, 
 
 
 def ask(request: Generate) -> Work[Completion]:
-    """The completion of one request, as in `completion = yield from ask(request)`."""
+    """Work that asks for one completion, to be used with `yield from`."""
     [reply] = yield [request]
     return cast("Completion", raised(reply))
 
