@@ -1,0 +1,74 @@
+"""Opens what a pipeline is made of: documents, models by name, strategies, the reply store.
+
+Whatever falls back here (no encoder installed) is returned as a note that plans and answers repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragctx import registry
+from ragctx.corpus import Corpus
+from ragctx.errors import ConfigError
+from ragctx.folders import cache_folder
+
+if TYPE_CHECKING:
+    from ragctx.contracts import Backend, Strategy
+    from ragctx.engine import ReplyStore
+    from ragctx.types import Prices
+
+AUTO = "auto"
+DEFAULT_ENCODER = "sentence-transformers:all-minilm-l6-v2"
+NO_ENCODER = "no encoder: hybrid retrieval is BM25 alone; pip install 'ragctx[local]' for dense retrieval"
+
+
+def corpus(sources: tuple[object, ...], folder: Path | None, progress: Callable[..., None] | None) -> Corpus:
+    """The one corpus given, or a corpus over the sources given."""
+    if not sources:
+        raise ConfigError("no documents: give files, folders, Documents or a Corpus")
+    first = sources[0]
+    if isinstance(first, Corpus):
+        if len(sources) > 1:
+            raise ConfigError("a Corpus stands alone: add further sources with corpus.add(...)")
+        return first
+    return Corpus.over(*sources, folder=folder, progress=progress)
+
+
+def backends(
+    reader: object, encoder: object, roles: Mapping[str, object], prices: Prices | None
+) -> tuple[dict[str, Backend], tuple[str, ...]]:
+    """Every model opened, by role, and what to tell the user about fall-backs."""
+    from ragctx.readers import open_model
+
+    opened: dict[str, Backend] = {"reader": open_model(reader, **({"prices": prices} if prices else {}))}
+    found, notes = _encoder(encoder)
+    if found is not None:
+        opened["encoder"] = found
+    return opened | {role: open_model(spec) for role, spec in roles.items()}, notes
+
+
+def _encoder(encoder: object) -> tuple[Backend | None, tuple[str, ...]]:
+    from ragctx.encoders import available, open_encoder
+
+    if encoder is None:
+        return None, ()
+    if encoder == AUTO:
+        return (open_encoder(DEFAULT_ENCODER), ()) if available(DEFAULT_ENCODER) else (None, (NO_ENCODER,))
+    return open_encoder(encoder), ()
+
+
+def strategies(chosen: Mapping[str, Strategy] | Iterable[str] | None = None) -> dict[str, Strategy]:
+    """The strategies given, those named, or one of every installed kind."""
+    if isinstance(chosen, Mapping):
+        return dict(chosen)
+    wanted = registry.names("strategies") if chosen is None else list(chosen)
+    return {name: registry.make("strategies", name) for name in wanted}
+
+
+def reply_store() -> ReplyStore:
+    """The reply cache shared by all pipelines of this user."""
+    from ragctx.engine import SqliteReplies
+
+    return SqliteReplies(cache_folder("replies") / "replies.sqlite")
