@@ -132,3 +132,10 @@ class Answer:
         from ragctx.types.serial import load
 
         return load(cls, text)
+
+    def _repr_html_(self) -> str:
+        from importlib import import_module
+
+        # By name: the view stands on a higher floor, and only a notebook ever asks for it.
+        html: str = import_module("ragctx.views.html").answer(self)
+        return html

@@ -1,1 +1,1 @@
-"""ragctx.views."""
+"""Views: plans, answers and jobs for terminals, notebooks and browsers. Everything shown is escaped."""

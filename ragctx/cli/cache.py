@@ -1,0 +1,57 @@
+"""`ragctx cache`: what is kept on disk, and how to be rid of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ragctx.cli.options import Json
+from ragctx.errors import UnknownName
+
+app = typer.Typer(help="What is kept on disk: indexes, replies, converted weights.", no_args_is_help=True)
+
+
+def sizes() -> dict[str, dict[str, int]]:
+    """Files and bytes below each folder of the cache."""
+    from ragctx.folders import cache_folder
+
+    return {part.name: _size(part) for part in sorted(cache_folder().iterdir()) if part.is_dir()}
+
+
+def _size(folder: Path) -> dict[str, int]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {"files": len(files), "bytes": sum(path.stat().st_size for path in files)}
+
+
+@app.command("info")
+def info(as_json: Json = False) -> None:
+    """Show the cache folder and the size of each part."""
+    from ragctx.cli.output import show
+    from ragctx.folders import cache_folder
+    from ragctx.views import terminal
+
+    facts = {"folder": str(cache_folder()), "parts": sizes()}
+    show(facts, as_json=as_json, data=facts, view=terminal.cache)
+
+
+@app.command("clear")
+def clear(
+    part: Annotated[str | None, typer.Argument(help="One part (see `ragctx cache info`); all when not given.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete cached files; everything here can be built again."""
+    from ragctx.folders import cache_folder
+
+    parts = sizes()
+    if part is not None and part not in parts:
+        raise UnknownName("cache part", part, parts)
+    chosen = {part: parts[part]} if part else parts
+    total = sum(size["bytes"] for size in chosen.values())
+    if not yes:
+        typer.confirm(f"Delete {', '.join(chosen) or 'nothing'} ({total / 1e6:,.1f} MB)?", abort=True, err=True)
+    for name in chosen:
+        shutil.rmtree(cache_folder(name))
+    typer.echo(f"deleted {total / 1e6:,.1f} MB", err=True)

@@ -1,0 +1,25 @@
+"""`ragctx explain`: why an answer was read the way it was, from a job file or a saved answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ragctx.cli.options import Json
+
+
+def explain(
+    saved: Annotated[Path, typer.Argument(help="A job file, or answers saved as JSON lines.")],
+    question: Annotated[str | None, typer.Option("--id", help="Which question; needed when there are several.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show an answer's signals, the strategies rejected and why, coverage, what was left unread, and the bill."""
+    from ragctx.cli.output import show
+    from ragctx.cli.saved import find_answer
+    from ragctx.views import terminal
+
+    answer = find_answer(saved, question)
+    show(answer, as_json=as_json, data=json.loads(answer.to_json()) if as_json else None, view=terminal.explanation)
