@@ -1,1 +1,30 @@
-"""ragctx.evaluation."""
+"""Measures, question sets and fair comparisons: what every benchmark here counts with."""
+
+from ragctx.evaluation.bootstrap import Comparison, paired_bootstrap
+from ragctx.evaluation.datasets import Example, examples
+from ragctx.evaluation.metrics import Abstention, abstention, contains, exact_match, normalise, token_f1, tokens
+from ragctx.evaluation.scoring import KindRow, Score, correct, key_points, table_by_kind
+from ragctx.evaluation.spans import Overlap, citations, kept_spans, merged
+
+__all__ = [
+    "Abstention",
+    "Comparison",
+    "Example",
+    "KindRow",
+    "Overlap",
+    "Score",
+    "abstention",
+    "citations",
+    "contains",
+    "correct",
+    "exact_match",
+    "examples",
+    "kept_spans",
+    "key_points",
+    "merged",
+    "normalise",
+    "paired_bootstrap",
+    "table_by_kind",
+    "token_f1",
+    "tokens",
+]
