@@ -1,0 +1,160 @@
+"""The folder a corpus lives in.
+
+    manifest.json           points to the current generation and holds its checksum
+    generations/NAME/       catalogue.jsonl and the chunk columns; never changed once there
+    segments/NAME/          text.bin and chunks.npy of the documents one index run added; never changed either
+    indexes/SLOT/MANIFEST/  what retrievers built (see `slots.py`)
+    tokens/                 counted tokens
+
+A run writes one new segment and one new generation beside the old ones, then replaces `manifest.json`. A crash before
+that leaves the old state; what it had written is swept away by a later run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ragctx.corpus.catalogue import Catalogue
+from ragctx.corpus.files import private, replacing, sweep, write_whole, writing
+from ragctx.corpus.lock import locked
+from ragctx.corpus.table import Columns, Longs, gather
+from ragctx.corpus.text import Source
+from ragctx.errors import StoreCorrupt
+
+FORMAT = 1
+# Seconds an unreferenced folder stays, for processes that read the old manifest and have not opened its files yet.
+GRACE = 600.0
+
+
+@dataclass(frozen=True)
+class State:
+    """One generation, opened: its text files stay readable even if a later run removes them."""
+
+    name: str
+    folder: Path
+    catalogue: Catalogue
+    sources: dict[str, Source] = field(repr=False)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The chunk columns, memory-mapped.
+
+        Raises:
+            StoreCorrupt: they are missing or damaged.
+        """
+        try:
+            return Columns.load(self.folder)
+        except (OSError, ValueError) as error:
+            raise corrupt(self.folder.parent.parent, f"{self.folder.name} has no readable chunks") from error
+
+
+def corrupt(folder: Path, what: str) -> StoreCorrupt:
+    """The error that says how to rebuild."""
+    return StoreCorrupt(f"the store {folder} is damaged ({what}): delete that folder and index again")
+
+
+class Store:
+    """Reads and replaces the state kept in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open(self) -> State | None:
+        """The current state; None where nothing was ever indexed.
+
+        Raises:
+            StoreCorrupt: a file is missing, cut or not what the manifest says.
+        """
+        for attempt in range(3):
+            pointer = self._pointer()
+            if pointer is None:
+                return None
+            try:
+                return self._opened(*pointer)
+            except FileNotFoundError as error:
+                # Another process may have moved on and tidied up between our two reads.
+                if attempt == 2 or self._pointer() == pointer:
+                    raise corrupt(self.folder, f"{error.filename} is missing") from error
+        return None
+
+    @contextlib.contextmanager
+    def changing(self, wait: float | None = None) -> Iterator[None]:
+        """Hold the store's lock; rubbish of dead processes is removed first.
+
+        Raises:
+            StoreLocked: another process holds it. StoreFull, StoreError: the folder cannot be written.
+        """
+        with writing(self.folder):
+            private(self.folder)
+            with locked(self.folder / "lock", wait):
+                for name in ("generations", "segments"):
+                    sweep(private(self.folder / name))
+                yield
+
+    @contextlib.contextmanager
+    def segment(self) -> Iterator[tuple[str, Path]]:
+        """Name and folder of a new segment, which is there only if the block ends well."""
+        name = f"s{uuid.uuid4().hex[:12]}"
+        with replacing(self.folder / "segments" / name) as folder:
+            yield name, folder
+
+    def commit(self, catalogue: Catalogue) -> State:
+        """Make a catalogue the current state."""
+        name = f"g{uuid.uuid4().hex[:12]}"
+        lines = b"".join(catalogue.lines())
+        with replacing(self.folder / "generations" / name) as folder:
+            (folder / "catalogue.jsonl").write_bytes(lines)
+            gather(catalogue.rows, self._bounds).save(folder)
+        pointer = {"format": FORMAT, "generation": name, "checksum": _checksum(lines), "manifest": catalogue.manifest}
+        write_whole(self.folder / "manifest.json", json.dumps(pointer).encode())
+        self._tidy(name, catalogue)
+        return State(name, self.folder / "generations" / name, catalogue, self._sources(catalogue))
+
+    def _bounds(self, segment: str) -> Longs:
+        bounds: Longs = np.load(self.folder / "segments" / segment / "chunks.npy", mmap_mode="r")
+        return bounds
+
+    def _sources(self, catalogue: Catalogue) -> dict[str, Source]:
+        return {name: Source(self.folder / "segments" / name / "text.bin") for name in sorted(catalogue.segments)}
+
+    def _pointer(self) -> tuple[str, str] | None:
+        try:
+            found = json.loads((self.folder / "manifest.json").read_bytes())
+            if found["format"] != FORMAT:
+                raise corrupt(self.folder, f"format {found['format']}, this version reads {FORMAT}")
+            return found["generation"], found["checksum"]
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise corrupt(self.folder, "manifest.json is not readable") from error
+
+    def _opened(self, name: str, checksum: str) -> State:
+        folder = self.folder / "generations" / name
+        lines = (folder / "catalogue.jsonl").read_bytes()
+        if _checksum(lines) != checksum:
+            raise corrupt(self.folder, "the catalogue is not the one the manifest names")
+        catalogue = Catalogue.read(iter(lines.splitlines()))
+        return State(name, folder, catalogue, self._sources(catalogue))
+
+    def _tidy(self, current: str, catalogue: Catalogue) -> None:
+        """Remove what no state refers to, once readers of the state before have surely opened it."""
+        keep = {current, *catalogue.segments}
+        for kind in ("generations", "segments"):
+            for folder in (self.folder / kind).iterdir():
+                if folder.name not in keep and time.time() - folder.stat().st_mtime > GRACE:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
