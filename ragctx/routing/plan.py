@@ -1,0 +1,166 @@
+"""A plan: what every question will cost and why, before anything is spent. Views render it, jobs freeze it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+
+from ragctx.errors import ConfigError, LimitError
+from ragctx.types import Budget, Candidate, Decision, Estimate, Question, Range, Turn, Where
+from ragctx.types.documents import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One question and what was decided about it."""
+
+    question: Question
+    decision: Decision
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the chosen strategy is expected to spend; nothing where no strategy is within the limits."""
+        chosen = self.decision.chosen
+        return chosen.estimate if chosen else Estimate()
+
+    @property
+    def rejected(self) -> tuple[Candidate, ...]:
+        """The strategies that were not taken, each with its reason."""
+        return self.decision.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the rows of a plan.
+
+    Attributes:
+        seconds: of one caller asking one question after the other; None where a reader's speed is not known.
+        money: None where a price is not known.
+    """
+
+    tokens: Range
+    calls: Range
+    seconds: Range | None
+    money: Range | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plan of many questions, in their order.
+
+    Attributes:
+        rows: one a question. notes: fall-backs and warnings that hold for every row.
+
+    Example:
+        >>> empty = Plan(())
+        >>> len(empty), empty.totals.tokens.high, Plan.from_json(empty.to_json()) == empty
+        (0, 0, True)
+    """
+
+    rows: tuple[PlanRow, ...]
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[PlanRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> PlanRow:
+        return self.rows[index]
+
+    @property
+    def totals(self) -> Totals:
+        """Tokens, calls, seconds and money of all rows, each low, expected and high."""
+        estimates = [row.estimate for row in self.rows]
+        return Totals(
+            tokens=_sum(estimate.tokens for estimate in estimates),
+            calls=_sum(estimate.calls for estimate in estimates),
+            seconds=_known_sum(estimate.seconds for estimate in estimates),
+            money=_known_sum(estimate.money for estimate in estimates),
+        )
+
+    @property
+    def frozen_hash(self) -> str:
+        """Hash of the whole plan: two plans with the same hash are the same plan."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def must_cost_at_most(self, money: float) -> None:
+        """Refuse a plan that may cost more than a ceiling for the whole job.
+
+        Raises:
+            LimitError: the high end of the plan is over the ceiling; both numbers are told.
+            ConfigError: a reader has no known price, so that nothing can be promised.
+        """
+        total = self.totals.money
+        if total is None:
+            raise ConfigError("a ceiling in money needs the price of every model: give prices, or drop the ceiling")
+        if total.high > money:
+            raise LimitError(
+                f"{len(self)} questions may cost {total.high:,.6g} (expected {total.expected:,.6g}), over the ceiling "
+                f"of {money:,.6g}: raise the ceiling, ask less, or raise lambda"
+            )
+
+    def to_json(self) -> str:
+        """One line of JSON; a question's `answer_type`, a class, is not in it."""
+        from ragctx.types.serial import dump
+
+        return dump(_StoredPlan(tuple(_StoredRow(_stored(r.question), r.decision) for r in self.rows), self.notes))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Plan:
+        """The plan that `to_json` wrote.
+
+        Raises:
+            pydantic.ValidationError: the text is not such a plan.
+        """
+        from ragctx.types.serial import load
+
+        stored = load(_StoredPlan, text)
+        return cls(tuple(PlanRow(row.question.question(), row.decision) for row in stored.rows), stored.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredQuestion:
+    """A question without its schema class."""
+
+    text: str
+    id: str
+    history: tuple[Turn, ...] = ()
+    where: Where | None = None
+    instructions: str = ""
+    budget: Budget | None = None
+    answers: tuple[str, ...] = ()
+    kind: str = ""
+    answerable: bool | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def question(self) -> Question:
+        return Question(**{f.name: getattr(self, f.name) for f in fields(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredRow:
+    question: _StoredQuestion
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredPlan:
+    rows: tuple[_StoredRow, ...]
+    notes: tuple[str, ...] = ()
+
+
+def _stored(question: Question) -> _StoredQuestion:
+    return _StoredQuestion(**{f.name: getattr(question, f.name) for f in fields(_StoredQuestion)})
+
+
+def _sum(ranges: Iterable[Range]) -> Range:
+    return sum(ranges, Range.exactly(0))
+
+
+def _known_sum(ranges: Iterable[Range | None]) -> Range | None:
+    every = list(ranges)
+    known = [value for value in every if value is not None]
+    return _sum(known) if len(known) == len(every) else None

@@ -1,0 +1,240 @@
+"""The policy file: what the router expects of each strategy, as data with a name and a hash.
+
+Everything that could be called an opinion of the router (figures, cue words, weights, lambda, margins) is in
+`policy.toml`. This module reads it, refuses what it does not understand, and interpolates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from ragctx.errors import ConfigError
+from ragctx.routing.names import FORMS, KINDS, known_signal
+
+Points = tuple[tuple[float, float], ...]
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A regular expression over the lower-cased question that speaks for (or, below 0, against) a kind."""
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
+    name: str
+    toward: str
+    weight: float
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Prior share of each kind, and change of log-odds for each doubling of the words over `typical_words`."""
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
+    typical_words: float
+    priors: Mapping[str, float]
+    length: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """1 / (1 + exp(-(intercept + sum of weight x signal))).
+
+    Example:
+        >>> Logistic(0.0, {"words": 1.0}).at({"words": 0.0})
+        0.5
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
+    intercept: float
+    weights: Mapping[str, float]
+
+    def at(self, signals: Mapping[str, float]) -> float | None:
+        """The probability; None when a signal it needs is not known."""
+        if not self.weights.keys() <= signals.keys():
+            return None
+        total = self.intercept + sum(weight * signals[name] for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Expected quality of one strategy: for each kind, points (axis value, quality).
+
+    Attributes:
+        axis: "window_ratio" (document tokens over window) or "share_read" (share of the documents' tokens read).
+        toward: the strategy that this one becomes when it reads everything; empty for none.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
+    axis: Literal["window_ratio", "share_read"]
+    quality: Mapping[str, Points]
+    toward: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """An addition to one strategy's quality, interpolated linearly over one signal."""
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
+    name: str
+    strategy: str
+    signal: str
+    points: Points
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rule and score table of the router, as `policy.toml` documents it.
+
+    Attributes:
+        digest: hash of the content (comments and layout do not count). label: name, version and hash, for decisions.
+
+    Example:
+        >>> policy = Policy.load()
+        >>> policy.lam, policy.label.startswith("lara-table.v1:")
+        (0.05, True)
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
+    name: str
+    version: int
+    lam: float
+    margin: float
+    unit: str
+    neutral: float
+    assumed_window: int
+    kinds: Kinds
+    unanswerable: Logistic
+    cues: tuple[Cue, ...]
+    strategies: Mapping[str, Figures]
+    modifiers: tuple[Modifier, ...] = ()
+    digest: str = field(default="", compare=False)
+
+    @property
+    def label(self) -> str:
+        """What a decision records."""
+        return f"{self.name}.v{self.version}:{self.digest[:12]}"
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Policy:
+        """The policy in a TOML file; the one that comes with the package when no path is given.
+
+        Raises:
+            ConfigError: the file is missing, is not TOML, or says something that is not understood; every such key is
+                named.
+        """
+        return _read(Path(path)) if path else _builtin()
+
+    @classmethod
+    def parse(cls, text: str, source: str = "policy") -> Policy:
+        """The policy in TOML text; `source` names it in errors.
+
+        Raises:
+            ConfigError: as `load`.
+        """
+        try:
+            raw = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{source} is not TOML: {error}") from error
+        digest = hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
+        if "digest" in raw:
+            raise ConfigError(f"{source}: digest: unknown key; the hash is computed, remove it")
+        policy = _validated(raw | {"digest": digest}, source)
+        problems = list(_problems(policy))
+        if problems:
+            raise ConfigError(f"{source}: " + "; ".join(problems))
+        return policy
+
+
+@cache
+def _builtin() -> Policy:
+    return _read(Path(__file__).with_name("policy.toml"))
+
+
+def _read(path: Path) -> Policy:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the policy {path}: {error}; give a TOML file in UTF-8") from error
+    return Policy.parse(text, str(path))
+
+
+def _validated(raw: dict[str, Any], source: str) -> Policy:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Policy).validate_python(raw)
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {_plain(e['type'], e['msg'])}" for e in error.errors())
+        raise ConfigError(f"{source}: " + "; ".join(lines)) from error
+
+
+def _plain(kind: str, message: str) -> str:
+    known = {"unexpected_keyword_argument": "unknown key", "missing": "missing"}
+    return known.get(kind, message[:1].lower() + message[1:])
+
+
+def _problems(policy: Policy) -> Iterator[str]:
+    """What types cannot say: names that must be known, shares, ascending points, patterns that compile."""
+    yield from (f"{name}: must not be below 0" for name in ("lam", "margin") if getattr(policy, name) < 0)
+    yield from (f"kinds.{table}: needs exactly the kinds {', '.join(FORMS)}" for table in _wrong_kinds(policy))
+    yield from (f"kinds.priors.{k}: must be above 0" for k, share in policy.kinds.priors.items() if share <= 0)
+    if policy.kinds.typical_words <= 0 or policy.assumed_window <= 0:
+        yield "kinds.typical_words and assumed_window: must be above 0"
+    yield from (f"unanswerable.weights.{s}: unknown signal" for s in policy.unanswerable.weights if not known_signal(s))
+    for i, cue in enumerate(policy.cues):
+        yield from (f"cues.{i} ({cue.name}): {problem}" for problem in _cue_problems(cue))
+    for name, figures in policy.strategies.items():
+        yield from (f"strategies.{name}.{problem}" for problem in _figure_problems(figures, policy))
+    for i, modifier in enumerate(policy.modifiers):
+        yield from (f"modifiers.{i} ({modifier.name}): {problem}" for problem in _modifier_problems(modifier, policy))
+
+
+def _wrong_kinds(policy: Policy) -> Iterator[str]:
+    tables = {"priors": policy.kinds.priors, "length": policy.kinds.length}
+    return (name for name, table in tables.items() if set(table) != set(FORMS))
+
+
+def _cue_problems(cue: Cue) -> Iterator[str]:
+    if cue.toward not in FORMS:
+        yield f"toward: unknown kind {cue.toward!r} (known: {', '.join(FORMS)})"
+    try:
+        re.compile(cue.pattern)
+    except re.error as error:
+        yield f"pattern: not a regular expression: {error}"
+
+
+def _figure_problems(figures: Figures, policy: Policy) -> Iterator[str]:
+    if set(figures.quality) != set(KINDS):
+        yield f"quality: needs exactly the kinds {', '.join(KINDS)}"
+    if figures.toward and policy.strategies.get(figures.toward, figures).axis == figures.axis:
+        yield f"toward: {figures.toward!r} must be a strategy of this file with another axis"
+    for kind, points in figures.quality.items():
+        if not _ascending(points) or points[0][0] <= 0:
+            yield f"quality.{kind}: needs points whose axis values are above 0 and ascend"
+        if not all(0 <= quality <= 1 for _, quality in points):
+            yield f"quality.{kind}: qualities are shares, 0 to 1"
+
+
+def _modifier_problems(modifier: Modifier, policy: Policy) -> Iterator[str]:
+    if modifier.strategy not in policy.strategies:
+        yield f"strategy: {modifier.strategy!r} has no figures in this file"
+    if not known_signal(modifier.signal):
+        yield f"signal: unknown signal {modifier.signal!r}"
+    if not _ascending(modifier.points):
+        yield "points: need ascending signal values"
+
+
+def _ascending(points: Points) -> bool:
+    return bool(points) and all(a[0] < b[0] for a, b in pairwise(points))

@@ -1,0 +1,78 @@
+"""The one sentence that says why a strategy was taken, or why none could be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ragctx.routing.names import KINDS
+from ragctx.types import Candidate
+
+_SAID: Final[Mapping[str, str]] = {
+    "single_fact": "single fact",
+    "multi_part": "several parts",
+    "comparison": "comparison",
+    "aggregation": "aggregation",
+    "summary": "summary",
+    "reasoning": "reasoning",
+    "unanswerable": "likely not in the documents",
+}
+
+
+def reason(chosen: Candidate, others: Sequence[Candidate], signals: Mapping[str, float]) -> str:
+    """Kind, what is read, and what the best alternative would have cost and brought.
+
+    Args:
+        chosen: the strategy taken.
+        others: best first; those that are out carry their reason in `rejected`.
+        signals: of the question.
+    """
+    parts = [_kind(signals), _reads(chosen, signals)]
+    if others:
+        parts.append(_out(others[0]) if others[0].rejected else _against(chosen, others[0]))
+    return "; ".join(parts)
+
+
+def asked_for(chosen: Candidate) -> str:
+    """The sentence for a strategy that the user named."""
+    return f"{chosen.strategy} was asked for by name; it reads {chosen.estimate.prompt.expected:,.0f} tokens"
+
+
+def no_choice(candidates: Sequence[Candidate]) -> str:
+    """Every rejection, and what to do."""
+    reasons = "; ".join(f"{candidate.strategy}: {candidate.rejected}" for candidate in candidates)
+    return (
+        f"no strategy stays within window and budget ({reasons}): raise the budget, narrow the documents, "
+        "or use a reader with a larger window"
+    )
+
+
+def likeliest(signals: Mapping[str, float]) -> str:
+    """The kind with the highest probability; of equal ones the first in the order of `KINDS`."""
+    return max(KINDS, key=lambda kind: signals.get(f"kind_{kind}", 0.0))
+
+
+def _kind(signals: Mapping[str, float]) -> str:
+    if not signals.get("english", 1.0):
+        return "cue words are English and the question is not, so every kind counts alike"
+    kind = likeliest(signals)
+    return f"{_SAID[kind]} ({signals.get(f'kind_{kind}', 0.0):.2f})"
+
+
+def _reads(chosen: Candidate, signals: Mapping[str, float]) -> str:
+    prompt, tokens = chosen.estimate.prompt.expected, signals.get("document_tokens", 0.0)
+    if prompt >= tokens:
+        return f"{chosen.strategy} reads all {tokens:,.0f} tokens"
+    return f"{chosen.strategy} reads {prompt:,.0f} of {tokens:,.0f} tokens"
+
+
+def _out(other: Candidate) -> str:
+    return f"{other.strategy} is out: {other.rejected}"
+
+
+def _against(chosen: Candidate, other: Candidate) -> str:
+    better = other.quality - chosen.quality
+    times = f"{other.cost / chosen.cost:.1f}x" if chosen.cost else "more"
+    if other.cost > chosen.cost:
+        return f"{other.strategy} would cost {times} for {better:+.2f}"
+    return f"{other.strategy} would cost {times} at {better:+.2f}"
