@@ -1,0 +1,82 @@
+"""From passages and a question to the messages a reader is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ragctx.prompts.fence import fence, harmless, label
+from ragctx.prompts.templates import Templates
+from ragctx.types import Passage, Question, Turn
+from ragctx.work import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    r"""How the prompts of one strategy are written.
+
+    Attributes:
+        templates: the texts.
+        seed: what the fence is made from, the corpus's manifest.
+        schema: JSON schema the answer must follow; empty for free text.
+
+    Example:
+        >>> from ragctx.prompts import shipped
+        >>> prompt = Prompt(shipped(), seed="m")
+        >>> system, user = prompt.messages([Passage("Rent is due.", (), "a.txt")], Question("When?"))
+        >>> "[1] a.txt\nRent is due." in user.content, user.content.endswith("Question: When?")
+        (True, True)
+    """
+
+    templates: Templates
+    seed: str
+    schema: str = ""
+
+    def messages(self, passages: Sequence[Passage], question: Question) -> tuple[Message, ...]:
+        """The whole prompt: rules, then every passage in order under its number, then the question."""
+        texts = [harmless(passage.text) for passage in passages]
+        labels = [label(passage.source, passage.page) for passage in passages]
+        mark = fence(self.seed, [*texts, *labels])
+        blocks = [self._block(i, *pair, mark) for i, pair in enumerate(zip(labels, texts, strict=True), 1)]
+        end = self.templates.fill("end", fence=mark)
+        user = "\n".join([*blocks, end]) + "\n\n" + self.ask(question)
+        return Message("system", self.templates.fill("system", fence=mark)), Message("user", user)
+
+    def block(self, number: int, passage: Passage) -> str:
+        """One passage as the prompt shows it, under a stand-in fence of the usual length: for counting."""
+        return self._block(number, label(passage.source, passage.page), harmless(passage.text), fence(self.seed, ()))
+
+    def _block(self, number: int, source: str, text: str, mark: str) -> str:
+        return self.templates.fill("passage", fence=mark, number=number, source=source, text=text)
+
+    def ask(self, question: Question) -> str:
+        """What stands after the documents."""
+        text, refusal = harmless(question.text), self.templates.refusal
+        kind = {"schema": self.schema} if self.schema else {}
+        asked = self.templates.fill("data" if self.schema else "question", question=text, refusal=refusal, **kind)
+        if not question.instructions.strip():
+            return asked
+        return f"{asked}\n\n{self.templates.fill('instructions', instructions=question.instructions)}"
+
+    def repair(self, messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:
+        """The same prompt with the reply that was not valid and what is wrong with it."""
+        again = self.templates.fill("repair", problem=harmless(problem))
+        return (*messages, Message("assistant", harmless(reply)), Message("user", again))
+
+
+def standalone(question: Question, templates: Templates) -> tuple[Message, ...]:
+    """The prompt that turns a follow-up and its history into one question.
+
+    Example:
+        >>> from ragctx.prompts import shipped
+        >>> [message] = standalone(Question("And pets?", history=(Turn("user", "Is rent due?"),)), shipped())
+        >>> "user: Is rent due?" in message.content
+        True
+    """
+    history = "\n".join(f"{turn.speaker}: {_line(turn)}" for turn in question.history)
+    asked = harmless(question.text)
+    return (Message("user", templates.fill("standalone", history=history, question=asked)),)
+
+
+def _line(turn: Turn) -> str:
+    return " ".join(harmless(turn.text).split())

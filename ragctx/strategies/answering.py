@@ -1,0 +1,112 @@
+"""The last call of a strategy: passages and a question in, a grounded answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ragctx.corpus import Corpus
+from ragctx.errors import RequestFailed
+from ragctx.grounding import declined, grounded
+from ragctx.models import Models
+from ragctx.prompts import Prompt, Templates
+from ragctx.strategies.limits import Ceiling
+from ragctx.strategies.standalone import Asked
+from ragctx.types import Answer, Context, Estimate, Line, Question, Range
+from ragctx.work import Completion, Generate, Sampling, Work, ask
+
+# What an answer in few words is expected to take; only plans rest on it.
+EXPECTED_OUTPUT = 40
+# A reply that is not valid data comes back with about this many tokens of explanation.
+_REPAIR = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything the answering call needs besides the passages.
+
+    Attributes:
+        strategy: name of the strategy. templates: the prompt's texts.
+        output: most tokens the model may write. logprobs: ask for log-probabilities, which give a confidence.
+    """
+
+    strategy: str
+    templates: Templates
+    output: int
+    logprobs: bool = False
+
+    def prompt(self, question: Question, corpus: Corpus) -> Prompt:
+        """How the prompt is written for one corpus."""
+        from ragctx.structured import schema
+
+        return Prompt(self.templates, corpus.manifest, schema(question.answer_type) if question.answer_type else "")
+
+    def answer(self, asked: Asked, context: Context, corpus: Corpus, models: Models, ceiling: Ceiling) -> Work[Answer]:
+        """Ask for the answer and ground it.
+
+        Args:
+            asked: the question.
+            context: what is read, in reading order.
+            corpus: what the question may read.
+            models: facts about the models.
+            ceiling: of the prompt; checked here on the rendered request.
+
+        Raises:
+            LimitError: the rendered prompt is over the ceiling. RequestFailed: the model's reply is of no use.
+        """
+        prompt = self.prompt(asked.question, corpus)
+        messages = prompt.messages(context.passages, asked.question)
+        ceiling.check(models.reader.counter.render(messages))
+        sampling = Sampling(max_tokens=self.output, logprobs=self.logprobs)
+        request = Generate(messages, sampling=sampling, schema=prompt.schema, final=True)
+        completion = yield from ask(request)
+        if asked.question.answer_type is None:
+            return self._grounded(asked, completion, context, corpus)
+        data, completion = yield from self._data(asked, request, completion, prompt, models)
+        return self._grounded(asked, completion, context, corpus, data=data)
+
+    def _grounded(
+        self, asked: Asked, completion: Completion, context: Context, corpus: Corpus, **data: object
+    ) -> Answer:
+        return grounded(
+            asked.question, self.strategy, completion, context, corpus,
+            templates=self.templates, notes=asked.notes, **data,
+        )  # fmt: skip
+
+    def _data(
+        self, asked: Asked, request: Generate, completion: Completion, prompt: Prompt, models: Models
+    ) -> Work[tuple[object, Completion]]:
+        """The reply as data; one that is not valid is sent back once, with what is wrong with it."""
+        from ragctx.structured import parse
+
+        kind = asked.question.answer_type
+        assert kind is not None
+        parsed = parse(kind, completion.text)
+        if parsed.problem and not declined(completion.text, self.templates):
+            again = prompt.repair(request.messages, completion.text, parsed.problem)
+            models.reader.must_fit(models.reader.counter.render(again), self.output)
+            completion = yield from ask(replace(request, messages=again, purpose="repair", final=False))
+            parsed = parse(kind, completion.text)
+        if parsed.problem and not declined(completion.text, self.templates):
+            raise RequestFailed(
+                "malformed",
+                f"two replies do not follow {kind.__name__}: {parsed.problem}; use a simpler answer_type, a larger "
+                "max_output, or a model with structured output",
+            )
+        return parsed.data, completion
+
+    def estimate(
+        self, question: Question, prompt: Range, rewriting: Sequence[Line], *, exact: bool, notes: tuple[str, ...] = ()
+    ) -> Estimate:
+        """The estimate of this call and the rewriting before it."""
+        output = Range(1, min(EXPECTED_OUTPUT, self.output), self.output)
+        calls = Range.exactly(1)
+        if question.answer_type is not None:
+            prompt = Range(prompt.low, prompt.expected, 2 * prompt.high + self.output + _REPAIR)
+            output = Range(output.low, output.expected, 2 * output.high)
+            calls = Range(1, 1, 2)
+        if rewriting:
+            longest = rewriting[0].output.high
+            prompt = Range(max(0, prompt.low - longest), prompt.expected, prompt.high + longest)
+        known = exact and not rewriting and question.answer_type is None
+        return Estimate((*rewriting, Line("reader", prompt, output, calls)), exact=known, notes=notes)
