@@ -1,1 +1,27 @@
-"""ragctx.engine."""
+"""Drives works against models: batching, order, retries, replies, budgets, ledgers, cancellation.
+
+`Engine` is the door. Below it, from the caller to the model: site, flow, driver, slots, exchange, calls, lanes.
+"""
+
+from ragctx.engine.engine import Engine
+from ragctx.engine.job import Delta, Event, Job, Outcome, Progress
+from ragctx.engine.keys import reply_key
+from ragctx.engine.retries import Backoff
+from ragctx.engine.sqlite_store import SqliteStore
+from ragctx.engine.store import GroupStore, MemoryStore, ReplyStore, StoreInfo
+
+__all__ = [
+    "Backoff",
+    "Delta",
+    "Engine",
+    "Event",
+    "GroupStore",
+    "Job",
+    "MemoryStore",
+    "Outcome",
+    "Progress",
+    "ReplyStore",
+    "SqliteStore",
+    "StoreInfo",
+    "reply_key",
+]

@@ -1,0 +1,133 @@
+"""One call may answer several requests: works that ask the same at the same time share it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from ragctx.engine.activity import Activity
+from ragctx.engine.lanes import Errand
+from ragctx.engine.ledger import NOTHING, Bill, bill
+from ragctx.engine.prepare import Prepared
+from ragctx.engine.retries import Backoff, attempt
+from ragctx.engine.shelf import Shelf
+from ragctx.engine.streaming import Broadcast
+from ragctx.work import Failure, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a request ended.
+
+    Attributes:
+        bill: over all attempts; empty for those who did not pay. last: of the last attempt alone.
+        replayed: the reply came from the store, or from a call that another request pays for.
+    """
+
+    reply: Reply
+    bill: Bill = NOTHING
+    last: Bill = NOTHING
+    replayed: bool = False
+
+
+class Party(Protocol):
+    """A request that waits for a call: one slot of a work's yield."""
+
+    prepared: Prepared
+    listener: Callable[[str, bool], None] | None
+
+    def lost(self, bill: Bill) -> bool:
+        """An attempt failed and was billed; whether another may be made."""
+        ...
+
+    def deliver(self, result: Result | Exception) -> None:
+        """The call is over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every call of an engine works with."""
+
+    activity: Activity
+    shelf: Shelf
+    attempts: int
+    backoff: Backoff
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A request on its way: store, then backend with retries, then store, then everybody who waits.
+
+    The first who waits pays; if it leaves, the next one does. When the last one leaves the call is aborted.
+    """
+
+    prepared: Prepared
+    tools: Tools
+    waiting: list[Party] = field(default_factory=list)
+    stream: Broadcast = field(default_factory=Broadcast)
+    began: float = 0.0
+    total: Bill = NOTHING
+    errand: Errand | None = None
+    task: asyncio.Task[None] | None = None
+    _last: Bill = NOTHING
+
+    def join(self, party: Party) -> None:
+        """Wait for this call too."""
+        self.waiting.append(party)
+        if party.listener is not None:
+            self.stream.subscribe(party.listener)
+
+    def leave(self, party: Party) -> Bill | None:
+        """Stop waiting; for the last one the call is aborted, and this is what it may still be billed.
+
+        An endpoint that was sent a prompt bills it whether or not anybody reads the reply, so the rendered prompt of
+        a call that had started is charged.
+        """
+        self.waiting.remove(party)
+        if self.waiting or self.task is None:
+            return None
+        self.task.cancel()
+        if self.errand is None or not self.errand.started:
+            return self.total if self.total != NOTHING else None
+        return self.total.plus(Bill(self.prepared.prompt, seconds=time.perf_counter() - self.began))
+
+    async def run(self) -> None:
+        """See the call through; never raises but for cancellation."""
+        try:
+            outcome: Result | Exception = await self._result()
+        except Exception as error:  # noqa: BLE001 - the store may be anybody's; its error goes to the works
+            outcome = error
+        payer, *others = self.waiting
+        self.waiting = []
+        payer.deliver(outcome)
+        for party in others:
+            party.deliver(replace(outcome, bill=NOTHING, replayed=True) if isinstance(outcome, Result) else outcome)
+
+    async def _result(self) -> Result:
+        stored = await self.tools.shelf.get(self.prepared.key)
+        if stored is not None:
+            self.stream.whole(stored)
+            return Result(stored, last=bill(stored, 0), replayed=True)
+        reply = await attempt(self._once, self._may_retry, self.tools.attempts, self.tools.backoff)
+        if not isinstance(reply, Failure):
+            self.stream.whole(reply)
+            await self.tools.shelf.put(self.prepared.key, reply)
+        return Result(reply, self.total, self._last)
+
+    async def _once(self) -> Reply:
+        self.stream.begin()
+        self.errand = Errand(self.prepared.request, self.stream.take if self.stream.listeners else None)
+        self.began = time.perf_counter()
+        reply = await self.prepared.lane.serve(self.errand)
+        self._last = bill(reply, time.perf_counter() - self.began)
+        self.total = self.total.plus(self._last)
+        return reply
+
+    def _may_retry(self, failure: Failure) -> bool:
+        may = self.waiting[0].lost(self._last)
+        self._last = NOTHING  # it is booked
+        return may

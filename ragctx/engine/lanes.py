@@ -1,0 +1,58 @@
+"""A lane leads to one backend, whatever its style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ragctx.models import ModelFacts
+from ragctx.work import Completion, Embed, Failure, Generate, Relevances, Reply, Request, Rerank, Score, Scores, Vectors
+
+_FITS: dict[type, type] = {Generate: Completion, Score: Scores, Embed: Vectors, Rerank: Relevances}
+
+
+@dataclass(slots=True)
+class Errand:
+    """One attempt at one request.
+
+    Attributes:
+        emit: takes new text on the loop thread; None where nobody listens.
+        started: the backend has been given the request, so that it may be billed even if it is abandoned.
+    """
+
+    request: Request
+    emit: Callable[[str], None] | None = None
+    started: bool = False
+
+
+class Lane(Protocol):
+    """Leads requests to one backend."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """The backend's facts."""
+        ...
+
+    async def serve(self, errand: Errand) -> Reply:
+        """The reply; a backend that raises or answers nonsense makes a `Failure` of kind "crashed"."""
+        ...
+
+    async def close(self) -> None:
+        """Close the backend."""
+        ...
+
+
+def fitting(request: Request, reply: object, model: str) -> Reply:
+    """The reply if it is of the request's kind, otherwise a failure that says whose fault it is."""
+    if isinstance(reply, _FITS[type(request)] | Failure):
+        return reply  # type: ignore[return-value]  # mypy does not narrow by a looked-up class
+    return Failure(
+        "crashed",
+        f"{model} answered a {type(request).__name__} with a {type(reply).__name__}: report this to its maintainers",
+    )
+
+
+def crashed(error: BaseException, model: str) -> Failure:
+    """The failure of a backend that raised."""
+    return Failure("crashed", f"{model} raised {type(error).__name__}: {error}: report this to its maintainers")

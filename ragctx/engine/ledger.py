@@ -1,0 +1,96 @@
+"""One charge for each request that was dispatched, in the order the work asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ragctx.engine.guard import Amounts
+from ragctx.engine.prepare import Prepared
+from ragctx.types import Charge, Usage
+from ragctx.work import Completion, Failure, Relevances, Reply, Scores, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Tokens and seconds of one request over all its attempts."""
+
+    prompt: int = 0
+    output: int = 0
+    cached: int = 0
+    seconds: float = 0.0
+
+    def plus(self, other: Bill) -> Bill:
+        """Both bills together."""
+        return Bill(
+            self.prompt + other.prompt,
+            self.output + other.output,
+            self.cached + other.cached,
+            self.seconds + other.seconds,
+        )
+
+    def amounts(self, prepared: Prepared) -> Amounts:
+        """What the bill takes from a budget."""
+        prices = prepared.facts.prices
+        money = prices.money(self.prompt, self.output, self.cached) if prices else 0.0
+        return Amounts(self.prompt + self.output, money, 1) if prepared.metered else Amounts(money=money)
+
+
+NOTHING = Bill()
+
+
+def bill(reply: Reply, elapsed: float) -> Bill:
+    """What one attempt billed, by its reply.
+
+    Args:
+        reply: of the backend.
+        elapsed: wall-clock seconds, used where the reply does not say its own share of a batch.
+    """
+    match reply:
+        case Completion():
+            return Bill(reply.prompt_tokens, reply.output_tokens, reply.cached_tokens, reply.seconds or elapsed)
+        case Scores():
+            return Bill(reply.prompt_tokens, seconds=reply.seconds or elapsed)
+        case Vectors() | Relevances():
+            return Bill(reply.tokens, seconds=reply.seconds or elapsed)
+        case Failure():
+            return Bill(reply.prompt_tokens, reply.output_tokens, seconds=elapsed)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The charges of one work."""
+
+    _charges: list[Charge | None] = field(default_factory=list)
+    tokens: int = 0
+
+    def reserve(self, count: int) -> int:
+        """Room for the charges of one yield; the place of the first."""
+        place = len(self._charges)
+        self._charges.extend([None] * count)
+        return place
+
+    def enter(self, place: int, prepared: Prepared, bill: Bill) -> None:
+        """What a request was billed."""
+        prices = prepared.facts.prices
+        money = prices.money(bill.prompt, bill.output, bill.cached) if prices else None
+        self._charges[place] = replace(
+            _blank(prepared),
+            prompt=bill.prompt,
+            output=bill.output,
+            cached=bill.cached,
+            seconds=bill.seconds,
+            money=money,
+        )
+        self.tokens += bill.prompt + bill.output
+
+    def replay(self, place: int, prepared: Prepared) -> None:
+        """A request answered without a model: nothing was spent."""
+        self._charges[place] = replace(_blank(prepared), replayed=True, money=0.0 if prepared.facts.prices else None)
+
+    def usage(self) -> Usage:
+        """Every charge so far, in the work's own order."""
+        return Usage(tuple(charge for charge in self._charges if charge is not None))
+
+
+def _blank(prepared: Prepared) -> Charge:
+    return Charge(prepared.request.role, prepared.request.purpose, prepared.facts.name)

@@ -1,0 +1,102 @@
+"""Everything of an engine that lives on its loop thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ragctx.contracts import Backend, BatchBackend, RemoteBackend
+from ragctx.engine.activity import Activity
+from ragctx.engine.calls import Tools
+from ragctx.engine.driver import Floor
+from ragctx.engine.exchange import Exchange
+from ragctx.engine.flow import Flow, Wanted
+from ragctx.engine.gather import BatchLane
+from ragctx.engine.job import Job, Outcome
+from ragctx.engine.lanes import Lane
+from ragctx.engine.prepare import Preparer
+from ragctx.engine.remote import RemoteLane
+from ragctx.engine.retries import Backoff
+from ragctx.engine.shelf import Shelf
+from ragctx.engine.store import ReplyStore
+from ragctx.errors import ConfigError
+
+MOST_THREADS = 4
+"""Worker threads: few, since Python steps one work at a time and many would hold up the caller's event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an engine was made with; see `Engine`."""
+
+    backends: Mapping[str, Backend]
+    store: ReplyStore | None
+    attempts: int
+    in_flight: int
+    backoff: Backoff
+    remember: Collection[str]
+
+
+class Plant:
+    """Lanes, exchange and worker threads of one engine, and the flows that use them.
+
+    Made, used and closed on the loop thread.
+    """
+
+    def __init__(self, settings: Settings, parted: Callable[[Outcome[Any]], None]) -> None:
+        self._settings, self._parted = settings, parted
+        activity = Activity()
+        self._shelf = Shelf(settings.store)
+        self._lanes = _lanes(settings.backends, activity)
+        self._threads = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="ragctx-work")
+        self._floor = Floor(
+            Exchange(Tools(activity, self._shelf, settings.attempts, settings.backoff)),
+            Preparer(self._lanes, settings.remember),
+            self._threads,
+        )
+        self._flows: set[Flow] = set()
+
+    async def open(self, jobs: Iterable[Job[Any]], wanted: Wanted) -> Flow:
+        """Begin to drive jobs."""
+        flow = Flow(self._floor, self._settings.in_flight, wanted, self._parted)
+        self._flows.add(flow)
+        flow.start(jobs)
+        return flow
+
+    async def shut(self, flow: Flow) -> None:
+        """Cancel what a flow still has in flight."""
+        await flow.close()
+        self._flows.discard(flow)
+
+    async def close(self) -> None:
+        """Cancel everything, then close every backend once.
+
+        Raises:
+            ExceptionGroup: what backends raised when they were closed, after all of them were.
+        """
+        await asyncio.gather(*(flow.close() for flow in self._flows))
+        ends = await asyncio.gather(*(lane.close() for lane in set(self._lanes.values())), return_exceptions=True)
+        self._shelf.close()
+        self._threads.shutdown(wait=False)
+        errors = [error for error in ends if isinstance(error, Exception)]
+        if errors:
+            raise ExceptionGroup("backends failed to close", errors)
+
+
+def _lanes(backends: Mapping[str, Backend], activity: Activity) -> dict[str, Lane]:
+    """Role -> lane; a backend that plays several roles has one lane."""
+    lanes = {id(backend): _lane(backend, activity) for backend in backends.values()}
+    return {role: lanes[id(backend)] for role, backend in backends.items()}
+
+
+def _lane(backend: Backend, activity: Activity) -> Lane:
+    # By the method and not by isinstance(): that would read every property, and reading facts may load a model.
+    if callable(getattr(backend, "serve", None)):
+        return BatchLane(cast("BatchBackend", backend), activity)
+    if callable(getattr(backend, "call", None)):
+        return RemoteLane(cast("RemoteBackend", backend), activity)
+    raise ConfigError(f"{type(backend).__name__} is no backend: it needs serve(requests, emit) or call(request, emit)")

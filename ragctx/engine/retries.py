@@ -1,0 +1,75 @@
+"""Tries a request again when trying again can help (by stamina: exponential backoff with jitter)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from ragctx.work import RETRYABLE, Failure, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait between attempts, in seconds.
+
+    Attributes:
+        initial: before the second attempt; doubled each time. longest: the most for one wait.
+        jitter: the most added at random, so that refused callers do not come back all at once.
+        patience: a server that asks to wait longer than this is not asked again.
+    """
+
+    initial: float = 0.5
+    longest: float = 30.0
+    jitter: float = 1.0
+    patience: float = 120.0
+
+
+class _Again(Exception):
+    """Carries a failure worth another attempt through stamina."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+async def attempt(
+    once: Callable[[], Awaitable[Reply]], may_retry: Callable[[Failure], bool], attempts: int, backoff: Backoff
+) -> Reply:
+    """The first usable reply, or the last failure with its number of attempts.
+
+    Args:
+        once: makes one attempt.
+        may_retry: the last word on another attempt (budget).
+        attempts: the most attempts.
+        backoff: the waits.
+    """
+    import stamina
+
+    def wait(error: Exception) -> bool | float:
+        if not isinstance(error, _Again):
+            return False
+        asked = error.failure.retry_after
+        return True if asked is None else asked
+
+    number = 0
+    try:
+        async for trial in stamina.retry_context(
+            on=wait,
+            attempts=attempts,
+            timeout=None,
+            wait_initial=backoff.initial,
+            wait_max=backoff.longest,
+            wait_jitter=backoff.jitter,
+        ):
+            number = trial.num
+            with trial:
+                reply = await once()
+                if isinstance(reply, Failure) and _worth(reply, backoff) and may_retry(reply):
+                    raise _Again(reply)
+    except _Again as last:
+        reply = last.failure
+    return replace(reply, attempts=number) if isinstance(reply, Failure) else reply
+
+
+def _worth(failure: Failure, backoff: Backoff) -> bool:
+    return failure.kind in RETRYABLE and (failure.retry_after or 0) <= backoff.patience

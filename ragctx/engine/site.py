@@ -1,0 +1,81 @@
+"""The bridge between callers and the loop thread: started by the first job, reached from any thread or loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from typing import Any
+
+from ragctx.engine.flow import END, Wanted
+from ragctx.engine.job import Event, Job, Outcome
+from ragctx.engine.loop import LoopThread
+from ragctx.engine.plant import Plant, Settings
+from ragctx.errors import ConfigError
+
+Jobs = Iterable[Job[Any]]
+
+
+class Site:
+    """One loop thread with its plant, made when it is first needed.
+
+    Args:
+        settings: of the engine. parted: takes outcomes that nobody will take any more.
+    """
+
+    def __init__(self, settings: Settings, parted: Callable[[Outcome[Any]], None]) -> None:
+        self._settings, self._parted = settings, parted
+        self._lock = threading.Lock()
+        self._open: tuple[LoopThread, Plant] | None = None
+        self._closed = False
+
+    def _reach(self) -> tuple[LoopThread, Plant]:
+        with self._lock:
+            if self._closed:
+                raise ConfigError("this engine is closed: make a new one")
+            if self._open is None:
+                thread = LoopThread("ragctx-engine")
+                self._open = thread, thread.submit(_build(self._settings, self._parted)).result()
+            return self._open
+
+    def items(self, jobs: Jobs, wanted: Wanted) -> Generator[Event | Outcome[Any], None, None]:
+        """What happens, for a sync caller; closing the generator cancels what is in flight."""
+        thread, plant = self._reach()
+        flow = thread.submit(plant.open(jobs, wanted)).result()
+        try:
+            while (item := thread.submit(flow.next()).result()) is not END:
+                yield item  # type: ignore[misc]  # END is excluded
+        finally:
+            thread.submit(plant.shut(flow)).result()
+
+    async def aitems(self, jobs: Jobs, wanted: Wanted) -> AsyncGenerator[Event | Outcome[Any], None]:
+        """What happens, for an async caller in whatever loop it runs."""
+        thread, plant = self._reach()
+        flow = await asyncio.wrap_future(thread.submit(plant.open(jobs, wanted)))
+        try:
+            while (item := await asyncio.wrap_future(thread.submit(flow.next()))) is not END:
+                yield item  # type: ignore[misc]  # END is excluded
+        finally:
+            await asyncio.wrap_future(thread.submit(plant.shut(flow)))
+
+    def close(self) -> None:
+        """Cancel everything and end the thread; closing again does nothing."""
+        with self._lock:
+            self._closed = True
+            opened, self._open = self._open, None
+        if opened is None:
+            return
+        thread, plant = opened
+        try:
+            thread.submit(plant.close()).result()
+        finally:
+            thread.stop()
+
+    def drop(self) -> None:
+        """End the thread of an engine that nobody closed and nobody holds any more."""
+        if self._open is not None:
+            self._open[0].stop()
+
+
+async def _build(settings: Settings, parted: Callable[[Outcome[Any]], None]) -> Plant:
+    return Plant(settings, parted)
