@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from ragctx.corpus.catalogue import Catalogue, Entry, Row
 from ragctx.corpus.chunking import Chunking
-from ragctx.corpus.chunks import cut
 from ragctx.corpus.loading import Extracted, Findings, inspect, load
 from ragctx.corpus.progress import Progress, Report
+from ragctx.corpus.segment import Segment, clean
 from ragctx.corpus.sources import FileItem, Item, TextItem
-from ragctx.corpus.store import State, Store
-from ragctx.corpus.text import Stored, TextWriter
-from ragctx.errors import UnreadableDocument
+from ragctx.errors import MissingExtra, StoreCorrupt, UnreadableDocument
 from ragctx.types import Document
 
-# A file changed so shortly before it was read may have changed again within the clock's tick: read its bytes once more.
+# A file changed so shortly before it was read may have changed again within the clock's tick: its bytes are read again.
 TICK = 50_000_000
-
-
-def unchanged(item: Item, entry: Entry) -> bool:
-    """Whether an entry still describes an item, by what a look at the folder tells."""
-    if isinstance(item, TextItem):
-        return True
-    same = (item.size, item.changed) == (entry.size, entry.changed)
-    return same and entry.changed < entry.looked - TICK
+_PIECE = 1 << 16
+_REPORT_EVERY = 1 << 22
 
 
 def current(items: Sequence[Item], catalogue: Catalogue, chunking: Chunking) -> bool:
-    """Whether a catalogue describes exactly these items, so that nothing needs writing."""
-    if catalogue.chunking != chunking.digest or len(items) != len(catalogue.entries):
+    """Whether a catalogue describes exactly these items, so that nothing is to be done."""
+    if catalogue.chunking.digest != chunking.digest or len(items) != len(catalogue.entries):
         return False
     return all(
         (item.key, item.base, item.root) == (entry.key, entry.base, entry.root) and unchanged(item, entry)
@@ -43,130 +33,131 @@ def current(items: Sequence[Item], catalogue: Catalogue, chunking: Chunking) -> 
     )
 
 
-def update(store: Store, old: State | None, items: Sequence[Item], chunking: Chunking,
-           removed: Iterable[str] = (), report: Report | None = None) -> State:  # fmt: skip
-    """The new state of a store; the caller holds its lock.
+def unchanged(item: Item, entry: Entry) -> bool:
+    """Whether an entry still describes an item, by what a look at the folder tells.
+
+    A file that could not be read is tried again when the user names it, or when the reason lay outside of it.
+    """
+    if isinstance(item, TextItem):
+        return True
+    if not entry.raw or (item.alone and not entry.rows):
+        return False
+    return (item.size, item.changed) == (entry.size, entry.changed) and entry.changed < entry.looked - TICK
+
+
+def build(items: Sequence[Item], old: Catalogue, chunking: Chunking, folder: Path,
+          report: Report | None = None) -> tuple[Entry, ...]:  # fmt: skip
+    """An entry for each item: kept, or read into one new segment under `folder`.
 
     Raises:
-        UnreadableDocument: a file the user named cannot be read.
+        UnreadableDocument, MissingExtra: a file the user named cannot be read.
         StoreFull, StoreError: the store cannot be written.
     """
-    with Run(store, old.catalogue if old else Catalogue(), chunking, report) as run:
-        entries = run.entries(items)
-    catalogue = Catalogue(tuple(entries), chunking.digest, tuple(removed))
-    return store.commit(catalogue)
+    if old.chunking.digest != chunking.digest:
+        old = Catalogue()
+    known = {row.stored.digest: row.stored for entry in old.entries for row in entry.rows}
+    name = f"s{uuid.uuid4().hex[:12]}"
+    with Segment(folder, name, chunking, known) as segment:
+        run = _Run(segment, old, Clock(sum(map(_size, items)), report))
+        return tuple(run.entry(item) for item in items)
 
 
-@dataclass(slots=True)
-class Run:
-    """One pass over everything; opens a segment when the first new text comes."""
+class Clock:
+    """Reports how many bytes are behind us, also in the middle of a large file."""
 
-    store: Store
-    old: Catalogue
-    chunking: Chunking
-    report: Report | None = None
-    _by_key: dict[str, Entry] = field(default_factory=dict)
-    _by_raw: dict[str, Entry] = field(default_factory=dict)
-    _by_digest: dict[str, Stored] = field(default_factory=dict)
-    _bounds: list[np.ndarray] = field(default_factory=list)
-    _chunks: int = 0
-    _segment: tuple[str, TextWriter] | None = None
-    _stack: ExitStack = field(default_factory=ExitStack)
+    def __init__(self, total: int, report: Report | None) -> None:
+        self._total, self._report = total, report
+        self._done = self._inside = self._told = 0
 
-    def __enter__(self) -> Run:
-        if self.old.chunking == self.chunking.digest:
-            self._by_key = {entry.key: entry for entry in self.old.entries}
-            self._by_raw = {entry.raw: entry for entry in self.old.entries if entry.raw and not entry.problems}
-            self._by_digest = {row.stored.digest: row.stored for entry in self.old.entries for row in entry.rows}
-        return self
+    def read(self, pieces: Iterable[str], at: str) -> Iterator[str]:
+        """The pieces, counted as they go by; characters stand for bytes until the file is through."""
+        for piece in pieces:
+            self._inside += len(piece)
+            if self._inside - self._told >= _REPORT_EVERY:
+                self._told = self._inside
+                self._tell(min(self._total, self._done + self._inside), at)
+            yield piece
 
-    def __exit__(self, *error: object) -> None:
-        self._stack.__exit__(*error)  # type: ignore[arg-type]
+    def finish(self, size: int, at: str) -> None:
+        """One item is through."""
+        self._done += size
+        self._inside = self._told = 0
+        self._tell(self._done, at)
 
-    def entries(self, items: Sequence[Item]) -> list[Entry]:
-        """An entry for each item, read now or kept."""
-        total, done, entries = sum(map(_size, items)), 0, []
-        for item in items:
-            entries.append(self._entry(item))
-            done += _size(item)
-            if self.report is not None:
-                self.report(Progress("indexing", done, total, "bytes", item.base))
-        if self._segment is not None:
-            self._segment[1].close()
-        return entries
+    def _tell(self, done: int, at: str) -> None:
+        if self._report is not None:
+            self._report(Progress("indexing", done, self._total, "bytes", at))
 
-    def _entry(self, item: Item) -> Entry:
+
+class _Run:
+    def __init__(self, segment: Segment, old: Catalogue, clock: Clock) -> None:
+        self._segment, self._clock = segment, clock
+        self._by_key = {entry.key: entry for entry in old.entries}
+
+    def entry(self, item: Item) -> Entry:
         known = self._by_key.get(item.key)
         if known is not None and unchanged(item, known):
-            return known.named(item.base, item.root)
-        return self._text(item) if isinstance(item, TextItem) else self._file(item)
+            entry = known.named(item.base, item.root)
+        else:
+            entry = self._text(item) if isinstance(item, TextItem) else self._file(item, known)
+        self._clock.finish(_size(item), item.base)
+        return entry
 
     def _text(self, item: TextItem) -> Entry:
         found = item.document
+        if found is None:
+            raise StoreCorrupt(f"the text of {item.base!r} is no longer stored: make the corpus again from its texts")
         extracted = Extracted(_pieces(found), title=found.title, pages=found.pages, metadata=found.metadata)
-        row = self._row(extracted, item.base, found.source)
-        return Entry(item.key, item.base, item.root, rows=(row,))
+        notes: list[str] = []
+        row = self._row(extracted, item.base, found.source, notes)
+        return Entry(item.key, item.base, item.root, rows=(row,), notes=tuple(notes))
 
-    def _file(self, item: FileItem) -> Entry:
-        path, looked = Path(item.key), time.time_ns()
-        entry = Entry(item.key, item.base, item.root, item.size, item.changed, looked)
+    def _file(self, item: FileItem, known: Entry | None) -> Entry:
+        path, findings = Path(item.key), Findings()
+        entry = Entry(item.key, item.base, item.root, item.size, item.changed, time.time_ns())
         try:
             seen = inspect(path)
+            if known is not None and known.raw == seen.digest and known.rows:
+                same = known.named(item.base, item.root)
+                return replace(same, size=item.size, changed=item.changed, looked=entry.looked)
             entry = replace(entry, raw=seen.digest)
-            same = self._by_key.get(item.key)
-            if same is not None and same.raw == seen.digest:
-                return replace(same.named(item.base, item.root), size=item.size, changed=item.changed, looked=looked)
-            findings = Findings()
-            rows = tuple(self._row(each, item.base, item.key) for each in load(path, seen, findings))
-        except OSError as error:
-            problem = UnreadableDocument(item.key, error.strerror or "it cannot be opened", "check its permissions")
-            return self._refused(entry, item, problem)
-        except UnreadableDocument as problem:
-            return self._refused(entry, item, problem)
-        problems = tuple((p.source, p.why, p.remedy) for p in findings.problems)
-        return replace(entry, rows=rows, problems=problems, notes=tuple(findings.notes))
+            found = load(path, seen, findings)
+            rows = tuple(self._row(each, item.base, item.key, findings.notes) for each in found)
+        except (OSError, MissingExtra, UnreadableDocument) as error:
+            return _refused(entry, item, error)
+        notes = (*findings.notes, *(f"{row.id} has no visible text" for row in rows if not row.stored.chunks))
+        problems = tuple((problem.source, problem.why, problem.remedy) for problem in findings.problems)
+        return replace(entry, rows=rows, problems=problems, notes=notes)
 
-    def _refused(self, entry: Entry, item: FileItem, problem: UnreadableDocument) -> Entry:
-        if item.alone:
-            raise problem
-        return replace(entry, problems=((problem.source, problem.why, problem.remedy),))
+    def _row(self, found: Extracted, base: str, source: str, notes: list[str]) -> Row:
+        name = base + found.suffix
+        stored = self._segment.add(self._clock.read(clean(found.pieces, notes, name), base))
+        # Some loaders learn where pages begin while the text streams by, so pages are looked at last.
+        return Row(name, source, stored, found.suffix, found.title, tuple(found.pages), dict(found.metadata))
 
-    def _row(self, found: Extracted, base: str, source: str) -> Row:
-        return Row(base + found.suffix, source, self._stored(found.pieces), found.suffix, found.title, found.pages,
-                   found.metadata)  # fmt: skip
 
-    def _stored(self, pieces: Iterable[str]) -> Stored:
-        """Store a text and its chunks; a text that is stored already is taken back and shared."""
-        segment, writer = self._opened()
-        place: list[Stored] = []
-        spans = np.array(list(cut(writer.write(pieces, place, segment), self.chunking)), dtype=np.int64).reshape(-1, 2)
-        stored = replace(place[0], chunk=self._chunks, chunks=len(spans))
-        if (twin := self._by_digest.get(stored.digest)) is not None:
-            writer.take_back(stored)
-            return twin
-        self._bounds.append(spans)
-        self._chunks += len(spans)
-        self._by_digest[stored.digest] = stored
-        return stored
-
-    def _opened(self) -> tuple[str, TextWriter]:
-        if self._segment is None:
-            name, folder = self._stack.enter_context(self.store.segment())
-            self._stack.callback(self._save_bounds, folder)
-            writer = TextWriter(folder / "text.bin")
-            self._stack.callback(writer.close)
-            self._segment = name, writer
-        return self._segment
-
-    def _save_bounds(self, folder: Path) -> None:
-        empty = np.empty((0, 2), dtype=np.int64)
-        np.save(folder / "chunks.npy", np.concatenate([empty, *self._bounds]))
+def _refused(entry: Entry, item: FileItem, error: Exception) -> Entry:
+    """The entry of a file that cannot be read; raises where the user named the file itself."""
+    if isinstance(error, UnreadableDocument):
+        problem = error
+    elif isinstance(error, MissingExtra):
+        what, _, remedy = str(error).rpartition(": ")
+        problem, entry = UnreadableDocument(item.key, what, remedy), replace(entry, raw="", looked=0)
+    else:
+        why = getattr(error, "strerror", None) or str(error)
+        problem = UnreadableDocument(item.key, why, "check that it exists and its permissions")
+        entry = replace(entry, raw="", looked=0)
+    if item.alone:
+        raise error if isinstance(error, MissingExtra) else problem
+    return replace(entry, problems=((problem.source, problem.why, problem.remedy),))
 
 
 def _size(item: Item) -> int:
-    return item.size if isinstance(item, FileItem) else len(item.document.text)
+    if isinstance(item, FileItem):
+        return item.size
+    return len(item.document.text) if item.document else 0
 
 
 def _pieces(document: Document) -> Iterator[str]:
     text = document.text
-    return (text[start : start + (1 << 16)] for start in range(0, len(text), 1 << 16))
+    return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import cached_property
 
+from ragctx.corpus.chunking import Chunking
 from ragctx.corpus.text import Stored
 from ragctx.errors import UnreadableDocument
 from ragctx.types.documents import Scalar
@@ -64,7 +65,7 @@ class Catalogue:
     """Every source, in order, and the chunking their documents were cut with."""
 
     entries: tuple[Entry, ...] = ()
-    chunking: str = ""
+    chunking: Chunking = field(default_factory=Chunking)
     removed: tuple[str, ...] = ()
 
     @cached_property
@@ -76,7 +77,7 @@ class Catalogue:
     @cached_property
     def manifest(self) -> str:
         """Hash of ids, digests and chunking: equal exactly when an index built for one fits the other."""
-        return manifest_of(self.chunking, ((row.id, row.stored.digest) for row in self.rows))
+        return manifest_of(self.chunking.digest, ((row.id, row.stored.digest) for row in self.rows))
 
     @cached_property
     def problems(self) -> tuple[UnreadableDocument, ...]:
@@ -95,7 +96,7 @@ class Catalogue:
 
     def lines(self) -> Iterator[bytes]:
         """JSON lines that `read` turns back into an equal catalogue."""
-        yield _line(["catalogue", self.chunking, self.removed])
+        yield _line(["catalogue", asdict(self.chunking), self.removed])
         for entry in self.entries:
             head = [entry.key, entry.base, entry.root, entry.size, entry.changed, entry.looked, entry.raw]
             yield _line([*head, entry.problems, entry.notes, len(entry.rows)])
@@ -112,10 +113,11 @@ class Catalogue:
         values = map(json.loads, lines)
         _, chunking, removed = next(values)
         entries = []
-        for *head, problems, notes, count in values:
+        for key, base, root, size, changed, looked, raw, problems, notes, count in values:
             rows = tuple(_row(next(values)) for _ in range(count))
-            entries.append(Entry(*head, rows, tuple(map(tuple, problems)), tuple(notes)))
-        return cls(tuple(entries), chunking, tuple(removed))
+            passed = tuple((source, why, remedy) for source, why, remedy in problems)
+            entries.append(Entry(key, base, root, size, changed, looked, raw, rows, passed, tuple(notes)))
+        return cls(tuple(entries), Chunking(**chunking), tuple(removed))
 
 
 def manifest_of(chunking: str, documents: Iterable[tuple[str, str]]) -> str:

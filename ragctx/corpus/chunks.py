@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from ragctx.corpus.chunking import Chunking
 from ragctx.corpus.sentences import stream
@@ -76,7 +77,7 @@ def _pieces(begin: int, sentence: str, limit: int) -> Iterator[tuple[int, int, i
         yield begin, begin + len(sentence), size
         return
     borders = [*_divide(sentence, limit), len(sentence)]
-    for left, right in zip(borders, borders[1:], strict=False):
+    for left, right in pairwise(borders):
         piece = sentence[left:right]
         lead = len(piece) - len(piece.lstrip())
         if visible := piece.strip():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ragctx.corpus.build import current, update
-from ragctx.corpus.catalogue import manifest_of
+from ragctx.corpus.catalogue import Row, manifest_of
 from ragctx.corpus.chunking import Chunking
 from ragctx.corpus.counts import Counts
 from ragctx.corpus.documents import Documents
@@ -19,9 +19,10 @@ from ragctx.corpus.progress import Report
 from ragctx.corpus.selection import Selection
 from ragctx.corpus.sentences import language, split
 from ragctx.corpus.slots import IndexSlot
-from ragctx.corpus.sources import as_document, items, root_of
+from ragctx.corpus.sources import Source, TextItem, as_document, items, named
 from ragctx.corpus.store import State, Store
 from ragctx.corpus.table import Chunks
+from ragctx.corpus.updating import Wanted, bring, forget_texts, kept
 from ragctx.errors import InputError, UnknownName, UnreadableDocument
 from ragctx.folders import cache_folder
 from ragctx.models import ModelFacts
@@ -43,43 +44,68 @@ class Corpus:
         ['Pets are welcome.', 'Keys are two.']
     """
 
-    def __init__(self, store: Store, state: State, chunking: Chunking, sources: Sequence[object],
-                 base: Corpus | None = None, wheres: tuple[Where, ...] = ()) -> None:  # fmt: skip
+    def __init__(self, opened: Opened, base: Corpus | None = None, wheres: tuple[Where, ...] = ()) -> None:
         """Made by `over`, `of` and `select`."""
-        self._store, self._chunking, self._base = store, chunking, base
-        self._take(state, sources, wheres)
+        self._base = base
+        self._take(opened, wheres)
 
-    def _take(self, state: State, sources: Sequence[object], wheres: tuple[Where, ...] = ()) -> None:
+    def _take(self, opened: Opened, wheres: tuple[Where, ...] = ()) -> None:
         """Be the corpus of a state: everything that was worked out for another one is forgotten."""
         for name in ("documents", "_positions", "manifest", "chunks", "characters"):
             self.__dict__.pop(name, None)
-        self._state, self._sources = state, list(sources)
-        self._selection = Selection(Documents(state.catalogue.rows, state.sources), state.columns, wheres)
+        self._opened, self._state, self._store = opened, opened.state, opened.store
+        self._selection = Selection(Documents(opened.rows, opened.state.sources), opened.state.columns, wheres)
 
     @classmethod
-    def over(cls, *sources: object, folder: Path | str | None = None, chunking: Chunking | None = None,
-             progress: Report | None = None) -> Corpus:  # fmt: skip
+    def over(
+        cls,
+        *sources: object,
+        folder: Path | str | None = None,
+        chunking: Chunking | None = None,
+        progress: Report | None = None,
+    ) -> Corpus:
         """The corpus of files, folders and documents.
 
+        A file inside a folder that cannot be read is passed over and listed in `problems`.
+
         Args:
-            sources: paths of files or folders (walked, hidden files skipped), `Document`s, or objects with
+            *sources: paths of files or folders (walked, hidden files skipped), `Document`s, or objects with
                 `page_content` and `metadata`. With none, `folder` is opened as it was left.
             folder: where store and indexes live; by default below the cache folder, named after the sources.
-            chunking: how to cut. progress: called with `Progress` while files are read.
+            chunking: how to cut; the default where nobody says, or what an opened `folder` was cut with.
+            progress: called with `Progress` while files are read.
 
         Raises:
             UnreadableDocument: a file named directly cannot be read, or nothing readable was found.
+            MissingExtra: a file named directly needs a package that is not installed.
             StoreLocked, StoreFull, StoreCorrupt: the store cannot be used; each says what to do.
         """
+        listed = tuple(named(sources))
+        if not listed:
+            return cls(_as_it_was(folder))
         chunking = chunking or Chunking()
-        store = Store(Path(folder) if folder is not None else _place(sources, chunking))
-        state = _updated(store, sources, chunking, (), progress)
-        return cls(store, state, chunking, sources)
+        place = Path(folder).absolute() if folder is not None else _place(listed, chunking)
+        opened = _brought(Store(place), Wanted(listed, chunking), progress)
+        if not opened.rows:
+            raise _nothing(sources, opened)
+        return cls(opened)
 
     @classmethod
-    def of(cls, *texts: str | Document | Mapping[str, str], folder: Path | str | None = None,
-           chunking: Chunking | None = None, progress: Report | None = None) -> Corpus:  # fmt: skip
-        """The corpus of plain strings, named text-1, text-2, ...; a mapping gives titles to its texts."""
+    def of(
+        cls,
+        *texts: str | Document | Mapping[str, str],
+        folder: Path | str | None = None,
+        chunking: Chunking | None = None,
+        progress: Report | None = None,
+    ) -> Corpus:
+        """The corpus of plain strings, named text-1, text-2, ...; a mapping gives titles to its texts.
+
+        Args:
+            *texts: strings, mappings from title to text, `Document`s.
+            folder: where the store lives; by default below the cache folder, named after the texts.
+            chunking: how to cut.
+            progress: called with `Progress` while texts are stored.
+        """
         documents: list[Document] = []
         for text in texts:
             if isinstance(text, str):
@@ -91,26 +117,34 @@ class Corpus:
         return cls.over(*documents, folder=folder, chunking=chunking, progress=progress)
 
     def add(self, *sources: object, progress: Report | None = None) -> Corpus:
-        """Read more sources into this corpus; a document in memory replaces the one of its id. Returns itself."""
-        replaced = {as_document(s).id for s in sources if not isinstance(s, (str, Path))}
-        kept = [s for s in self._sources if isinstance(s, (str, Path)) or as_document(s).id not in replaced]
-        self._change([*kept, *sources], self._state.catalogue.removed, progress)
+        """Read more sources into this corpus, and return it.
+
+        A document in memory takes the place of the one of its id; what was removed before and is named again is back.
+        """
+        listed, wanted = named(sources), self._opened.wanted
+        bases = {item.base for item in items(listed)}
+        texts = {each.base for each in listed if isinstance(each, TextItem) and not each.shared}
+        kept = [each for each in wanted.sources if isinstance(each, str) or each.base not in texts]
+        removed = tuple(id for id in wanted.removed if id not in bases and id.rpartition("#")[0] not in bases)
+        self._change(replace(wanted, sources=tuple(dict.fromkeys([*kept, *listed])), removed=removed), progress)
         return self
 
     def remove(self, *ids: str) -> Corpus:
-        """Take documents out; files stay on disk and stay out of this corpus. Returns itself.
+        """Take documents out, and return the corpus. Files stay where they are, and out of this corpus.
 
         Raises:
             UnknownName: there is no such document.
         """
         for name in ids:
             self.document(name)
-        self._change(self._sources, (*self._state.catalogue.removed, *ids), None)
+        wanted = self._opened.wanted
+        kept = tuple(each for each in wanted.sources if isinstance(each, str) or each.base not in ids)
+        self._change(replace(wanted, sources=kept, removed=(*wanted.removed, *ids)), None)
         return self
 
     def refresh(self, progress: Report | None = None) -> Corpus:
-        """Look at the sources again: new and changed files are read, deleted ones leave. Returns itself."""
-        self._change(self._sources, self._state.catalogue.removed, progress)
+        """Look at the sources again, and return the corpus: new and changed files are read, deleted ones leave."""
+        self._change(self._opened.wanted, progress)
         return self
 
     @property
@@ -126,18 +160,18 @@ class Corpus:
     @property
     def chunking(self) -> Chunking:
         """How documents were cut."""
-        return self._chunking
+        return self._opened.wanted.chunking
 
     @cached_property
     def documents(self) -> Sequence[Document]:
         """Every document, in order, with lazy texts."""
-        rows = self._state.catalogue.rows
+        rows = self._opened.rows
         chosen = [rows[i] for i in self._selection.positions] if self._selection.wheres else rows
         return Documents(chosen, self._state.sources)
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        rows = self._state.catalogue.rows
+        rows = self._opened.rows
         return {rows[i].id: number for number, i in enumerate(self._selection.positions)}
 
     def document(self, id: str) -> Document:
@@ -159,7 +193,7 @@ class Corpus:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know: guessed encodings, documents with the same text."""
-        return self._state.catalogue.notes
+        return (*self._opened.notes, *self._state.catalogue.notes)
 
     @cached_property
     def manifest(self) -> str:
@@ -169,7 +203,7 @@ class Corpus:
         visible = (self._selection.visible(document) for document in self.documents)
         named = ((document.id, document.digest) for document in self.documents)
         bounds = hashlib.sha256(repr([(span.start, span.end) for span in visible]).encode()).hexdigest()
-        return manifest_of(f"{self._chunking.digest} {bounds}", named)
+        return manifest_of(f"{self.chunking.digest} {bounds}", named)
 
     @cached_property
     def chunks(self) -> Chunks:
@@ -194,7 +228,7 @@ class Corpus:
         if where is None or where == Where():
             return self
         wheres = (*self._selection.wheres, where)
-        return Corpus(self._store, self._state, self._chunking, self._sources, self.base, wheres)
+        return Corpus(self._opened, self.base, wheres)
 
     def text(self, span: Span) -> str:
         """The characters of a span.
@@ -264,32 +298,57 @@ class Corpus:
     def __repr__(self) -> str:
         return f"<corpus of {len(self):,} documents, {self.characters:,} characters, {len(self.chunks):,} chunks>"
 
-    def _change(self, sources: Sequence[object], removed: Iterable[str], report: Report | None) -> None:
+    def _change(self, wanted: Wanted, report: Report | None) -> None:
         if self._base is not None:
             raise InputError("a view cannot be changed: change the corpus it was selected from")
-        self._take(_updated(self._store, sources, self._chunking, removed, report), sources)
+        there = tuple(each for each in wanted.sources if isinstance(each, TextItem) or Path(each).exists())
+        self._take(_brought(self._store, replace(wanted, sources=there), report))
 
 
-def _updated(store: Store, sources: Sequence[object], chunking: Chunking, removed: Iterable[str],
-             report: Report | None) -> State:  # fmt: skip
-    """The store's state once it describes the sources."""
-    listed, gone = items(sources), tuple(removed)
-    state = store.open()
-    if state is not None and state.catalogue.removed == gone and current(listed, state.catalogue, chunking):
-        return state
-    with store.changing():
-        state = update(store, store.open(), listed, chunking, gone, report)
-    if not state.catalogue.rows and sources:
-        first = next(iter(state.catalogue.problems), None)
-        raise first or UnreadableDocument(", ".join(map(str, sources)), "nothing readable is there", "add documents")
-    return state
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store's state, and what it was asked to describe."""
+
+    store: Store
+    state: State
+    wanted: Wanted
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every document of the state."""
+        return self.state.catalogue.rows
 
 
-def _place(sources: Sequence[object], chunking: Chunking) -> Path:
-    if not sources:
+def _brought(store: Store, wanted: Wanted, report: Report | None) -> Opened:
+    state, notes = bring(store, wanted, report)
+    return Opened(store, state, replace(wanted, sources=forget_texts(wanted.sources)), notes)
+
+
+def _as_it_was(folder: Path | str | None) -> Opened:
+    if folder is None:
         raise InputError("a corpus needs documents: give at least one file, folder or text")
-    named = "\n".join([chunking.digest, *(root_of(source) for source in sources)])
-    return cache_folder("corpora") / hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    store = Store(Path(folder).absolute())
+    state = store.open()
+    if state is None:
+        raise InputError(f"{folder} holds no corpus: give the files to index as well")
+    catalogue = state.catalogue
+    return Opened(store, state, Wanted(kept(catalogue), catalogue.chunking, catalogue.removed))
+
+
+def _place(sources: Sequence[Source], chunking: Chunking) -> Path:
+    keys = (each if isinstance(each, str) else each.key for each in sources)
+    name = hashlib.sha256("\n".join([chunking.digest, *keys]).encode("utf-8", "surrogatepass"))
+    return cache_folder("corpora") / name.hexdigest()[:24]
+
+
+def _nothing(sources: Sequence[object], opened: Opened) -> UnreadableDocument:
+    """The error of sources that gave no document at all."""
+    problems = opened.state.catalogue.problems
+    why = f"none of its {len(problems)} files could be read (first: {problems[0]})" if problems else "it has no files"
+    return UnreadableDocument(
+        ", ".join(map(str, sources)), why, "put .txt, .md, .html, .pdf, .docx or .csv files there"
+    )
 
 
 def _clipped(span: Span, part: Span) -> Span | None:

@@ -61,7 +61,8 @@ def stream(blocks: Iterable[str], block: int = BLOCK) -> Iterator[tuple[int, str
     """(offset, sentence) of a text that arrives in pieces cut anywhere; sentences joined are the text.
 
     Args:
-        blocks: the text in order. block: characters to gather before cutting.
+        blocks: the text in order.
+        block: characters to gather before cutting.
     """
     offset, waiting, gathered, code = 0, 0, [], ""
     for piece in blocks:

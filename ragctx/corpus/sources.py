@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,17 @@ class FileItem:
 
 @dataclass(frozen=True, slots=True)
 class TextItem:
-    """A document already in memory."""
+    """A document in memory.
+
+    Attributes:
+        document: the document; None once it is in the store and need not be held any more.
+        shared: its id is the name of a source that several pieces may share, so a number may be added to it.
+    """
 
     key: str
     base: str
-    document: Document
+    document: Document | None = field(default=None, compare=False, repr=False)
+    shared: bool = False
 
     @property
     def root(self) -> str:
@@ -43,26 +49,29 @@ class TextItem:
 
 
 Item = FileItem | TextItem
+Source = str | TextItem
 
 
-def items(sources: Iterable[object]) -> list[Item]:
-    """Everything to read, in the order named, folders sorted by path; each id base once.
+def named(sources: Iterable[object]) -> list[Source]:
+    """Sources in the form that is kept: absolute paths, and texts with their keys.
 
     Raises:
-        UnreadableDocument: a path does not exist. InputError: a source of an unknown kind, or two texts of one id.
+        InputError: a source of an unknown kind.
+    """
+    return [str(absolute(each)) if isinstance(each, (str, Path)) else text_item(each) for each in sources]
+
+
+def items(sources: Iterable[Source]) -> list[Item]:
+    """Everything to read, in the order named, folders sorted by name; each file once, each id once.
+
+    Raises:
+        UnreadableDocument: a path does not exist. InputError: two texts of one id.
     """
     found: dict[str, Item] = {}
     for source in sources:
-        for item in _items(source):
+        for item in _files(Path(source)) if isinstance(source, str) else (source,):
             found.setdefault(item.key, item)
-    return _distinct(list(found.values()))
-
-
-def root_of(source: object) -> str:
-    """What a source is known by: its absolute path, or a digest of the text and what is said about it."""
-    if isinstance(source, (str, Path)):
-        return str(absolute(source))
-    return memory_key(as_document(source))
+    return _distinct(found.values())
 
 
 def absolute(path: str | Path) -> Path:
@@ -70,22 +79,16 @@ def absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
-def memory_key(document: Document) -> str:
-    """Key of a text in memory: equal only for equal documents."""
+def text_item(source: object) -> TextItem:
+    """The item of a `Document`, or of an object with `page_content` and `metadata`, as LangChain's are."""
+    document = as_document(source)
+    shared = not isinstance(source, Document) and getattr(source, "id", None) is None
     said = json.dumps([document.id, document.source, document.title, document.pages, dict(document.metadata)])
-    return f"memory:{digest(said)[:16]}{(document.digest or text_digest(document))[:16]}"
-
-
-def text_digest(document: Document) -> str:
-    """Digest of a document's text, read by the slice."""
-    hashed, text = hashlib.sha256(), document.text
-    for start in range(0, len(text), 1 << 20):
-        hashed.update(text[start : start + (1 << 20)].encode("utf-8", "surrogatepass"))
-    return hashed.hexdigest()[:32]
+    return TextItem(f"memory:{digest(said)[:16]}{_digest(document)[:16]}", document.id, document, shared)
 
 
 def as_document(source: object) -> Document:
-    """A `Document`, also from an object with `page_content` and `metadata`, as LangChain's are.
+    """A `Document`, made from a LangChain one where need be.
 
     Raises:
         InputError: it is something else.
@@ -96,8 +99,9 @@ def as_document(source: object) -> Document:
     if not isinstance(content, str):
         raise InputError(f"a {type(source).__name__} is not a source: give a path, a Document or a LangChain document")
     kept = _scalars(metadata or {})
-    named = str(getattr(source, "id", None) or kept.get("source") or "") or f"document-{digest(content)[:8]}"
-    return Document(named, content, source=str(kept.get("source", "")), title=str(kept.get("title", "")), metadata=kept)
+    named_so = str(getattr(source, "id", None) or kept.get("source") or "") or f"document-{digest(content)[:8]}"
+    title, origin = str(kept.get("title") or ""), str(kept.get("source") or "")
+    return Document(named_so, content, source=origin, title=title, metadata=kept)
 
 
 def _scalars(metadata: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -105,31 +109,49 @@ def _scalars(metadata: Mapping[str, Any]) -> dict[str, Scalar]:
     return {str(k): v if isinstance(v, plain) else json.dumps(v, default=str) for k, v in metadata.items()}
 
 
-def _items(source: object) -> Iterator[Item]:
-    if not isinstance(source, (str, Path)):
-        document = as_document(source)
-        yield TextItem(memory_key(document), document.id, document)
-        return
-    path = absolute(source)
+def _digest(document: Document) -> str:
+    hashed, text = hashlib.sha256(), document.text
+    for start in range(0, len(text), 1 << 20):
+        hashed.update(text[start : start + (1 << 20)].encode("utf-8", "surrogatepass"))
+    return hashed.hexdigest()
+
+
+def _files(path: Path) -> Iterator[FileItem]:
     if path.is_dir():
-        yield from _walk(path, path, {_identity(path)})
-    elif path.exists():
+        try:
+            yield from _walk(path, path, {_identity(path)})
+        except PermissionError as error:
+            raise UnreadableDocument(str(path), "the folder cannot be listed", "check its permissions") from error
+    elif path.is_file():
         yield _file(path, path.name, str(path), alone=True)
+    elif path.exists():
+        raise UnreadableDocument(str(path), "it is neither a file nor a folder", "give a file or a folder")
     else:
-        raise UnreadableDocument(str(source), "there is no such file or folder", "check the path")
+        raise UnreadableDocument(str(path), "there is no such file or folder", "check the path")
 
 
 def _walk(root: Path, folder: Path, seen: set[tuple[int, int]]) -> Iterator[FileItem]:
     with os.scandir(folder) as entries:
         listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
+        path = Path(entry.path)
         if entry.name.startswith("."):
             continue
-        path = Path(entry.path)
-        if entry.is_file():
+        if entry.is_dir():
+            yield from _below(root, path, seen)
+        elif entry.is_file() or not path.exists():
+            # A link to nothing is listed too, so that it is reported as a file that cannot be read.
             yield _file(path, path.relative_to(root).as_posix(), str(root), alone=False)
-        elif entry.is_dir() and (identity := _identity(path)) not in seen:
-            yield from _walk(root, path, seen | {identity})
+
+
+def _below(root: Path, folder: Path, seen: set[tuple[int, int]]) -> Iterator[FileItem]:
+    """The files of a folder inside a folder; a link back to one that contains it is not followed again."""
+    if (identity := _identity(folder)) in seen:
+        return
+    if os.access(folder, os.R_OK | os.X_OK):
+        yield from _walk(root, folder, seen | {identity})
+    else:
+        yield FileItem(str(folder), folder.relative_to(root).as_posix(), str(root), 0, 0, alone=False)
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -138,35 +160,37 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _file(path: Path, base: str, root: str, *, alone: bool) -> FileItem:
-    found = path.stat()
+    try:
+        found = path.stat()
+    except OSError:  # gone meanwhile, or a link to nothing: reading it says so
+        return FileItem(str(path), base, root, 0, 0, alone)
     return FileItem(str(path), base, root, found.st_size, found.st_mtime_ns, alone)
 
 
-def _distinct(found: list[Item]) -> list[Item]:
+def _distinct(found: Iterable[Item]) -> list[Item]:
     """Give files of one relative name in several folders different ids, by more of their paths."""
     taken: set[str] = set()
-    distinct = []
+    distinct: list[Item] = []
     for item in found:
-        base = item.base
-        if base in taken and isinstance(item, TextItem):
-            base = _numbered(item, taken)
-        elif base in taken:
-            base = next((name for name in _longer(Path(item.key)) if name not in taken), item.key)
+        base = item.base if item.base not in taken else next(n for n in _others(item) if n not in taken)
         taken.add(base)
         distinct.append(item if base == item.base else replace(item, base=base))
     return distinct
 
 
-def _longer(path: Path) -> Iterator[str]:
-    parts = path.parts
-    return ("/".join(parts[-n:]) for n in range(2, len(parts)))
+def _others(item: Item) -> Iterator[str]:
+    """Further names of an item whose own is taken.
 
-
-def _numbered(item: TextItem, taken: set[str]) -> str:
-    """Pieces of one source share its name in LangChain, and are told apart by number; ids given by hand must differ."""
-    if "source" not in item.document.metadata:
-        raise InputError(f"two documents have the id {item.base!r}: give each its own id")
-    number = 2
-    while f"{item.base}#{number}" in taken:
-        number += 1
-    return f"{item.base}#{number}"
+    Pieces of one source share its name in LangChain and are told apart by number; ids given by hand must differ.
+    """
+    if isinstance(item, TextItem):
+        if not item.shared:
+            raise InputError(f"two documents have the id {item.base!r}: give each its own id")
+        number = 2
+        while True:
+            yield f"{item.base}#{number}"
+            number += 1
+    parts = Path(item.key).parts
+    for count in range(2, len(parts) + 1):
+        yield "/".join(parts[-count:])
+    yield item.key

@@ -26,13 +26,15 @@ from pathlib import Path
 import numpy as np
 
 from ragctx.corpus.catalogue import Catalogue
+from ragctx.corpus.chunking import RULES
 from ragctx.corpus.files import private, replacing, sweep, write_whole, writing
 from ragctx.corpus.lock import locked
 from ragctx.corpus.table import Columns, Longs, gather
 from ragctx.corpus.text import Source
 from ragctx.errors import StoreCorrupt
 
-FORMAT = 1
+# A store written by other rules is built anew.
+FORMAT = f"1.{RULES}"
 # Seconds an unreferenced folder stays, for processes that read the old manifest and have not opened its files yet.
 GRACE = 600.0
 
@@ -69,6 +71,16 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.segments = folder / "segments"
+
+    def text_file(self, segment: str) -> Path:
+        """The text file of a segment."""
+        return self.segments / segment / "text.bin"
+
+    def bounds(self, segment: str) -> Longs:
+        """(start, end) of every chunk of a segment, shape (chunks, 2), memory-mapped."""
+        bounds: Longs = np.load(self.segments / segment / "chunks.npy", mmap_mode="r")
+        return bounds
 
     def open(self) -> State | None:
         """The current state; None where nothing was ever indexed.
@@ -102,44 +114,43 @@ class Store:
                     sweep(private(self.folder / name))
                 yield
 
-    @contextlib.contextmanager
-    def segment(self) -> Iterator[tuple[str, Path]]:
-        """Name and folder of a new segment, which is there only if the block ends well."""
-        name = f"s{uuid.uuid4().hex[:12]}"
-        with replacing(self.folder / "segments" / name) as folder:
-            yield name, folder
-
     def commit(self, catalogue: Catalogue) -> State:
         """Make a catalogue the current state."""
         name = f"g{uuid.uuid4().hex[:12]}"
         lines = b"".join(catalogue.lines())
         with replacing(self.folder / "generations" / name) as folder:
             (folder / "catalogue.jsonl").write_bytes(lines)
-            gather(catalogue.rows, self._bounds).save(folder)
-        pointer = {"format": FORMAT, "generation": name, "checksum": _checksum(lines), "manifest": catalogue.manifest}
+            gather(catalogue.rows, self.bounds).save(folder)
+        sizes = self._sizes(name, catalogue)
+        pointer = {"format": FORMAT, "generation": name, "checksum": _checksum(lines), "sizes": sizes}
         write_whole(self.folder / "manifest.json", json.dumps(pointer).encode())
         self._tidy(name, catalogue)
         return State(name, self.folder / "generations" / name, catalogue, self._sources(catalogue))
 
-    def _bounds(self, segment: str) -> Longs:
-        bounds: Longs = np.load(self.folder / "segments" / segment / "chunks.npy", mmap_mode="r")
-        return bounds
-
     def _sources(self, catalogue: Catalogue) -> dict[str, Source]:
-        return {name: Source(self.folder / "segments" / name / "text.bin") for name in sorted(catalogue.segments)}
+        return {name: Source(self.text_file(name)) for name in sorted(catalogue.segments)}
 
-    def _pointer(self) -> tuple[str, str] | None:
+    def _sizes(self, generation: str, catalogue: Catalogue) -> dict[str, int]:
+        """Bytes of every file of a state, so that one that was cut is noticed when the store is opened."""
+        folders = [self.folder / "generations" / generation, *(self.segments / name for name in catalogue.segments)]
+        files = (file for folder in folders for file in folder.iterdir())
+        return {file.relative_to(self.folder).as_posix(): file.stat().st_size for file in files}
+
+    def _pointer(self) -> tuple[str, str, dict[str, int]] | None:
         try:
             found = json.loads((self.folder / "manifest.json").read_bytes())
             if found["format"] != FORMAT:
                 raise corrupt(self.folder, f"format {found['format']}, this version reads {FORMAT}")
-            return found["generation"], found["checksum"]
+            return found["generation"], found["checksum"], found["sizes"]
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise corrupt(self.folder, "manifest.json is not readable") from error
 
-    def _opened(self, name: str, checksum: str) -> State:
+    def _opened(self, name: str, checksum: str, sizes: dict[str, int]) -> State:
+        for file, size in sizes.items():
+            if (self.folder / file).stat().st_size != size:
+                raise corrupt(self.folder, f"{file} is not as long as it was written")
         folder = self.folder / "generations" / name
         lines = (folder / "catalogue.jsonl").read_bytes()
         if _checksum(lines) != checksum:

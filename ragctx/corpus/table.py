@@ -25,12 +25,13 @@ class Columns(NamedTuple):
 
     def rows(self, chosen: npt.NDArray[np.intp]) -> Columns:
         """Some of the chunks."""
-        return Columns(*(column[chosen] for column in self))
+        return Columns(self.document[chosen], self.start[chosen], self.end[chosen])
 
     def save(self, folder: Path) -> None:
         """Write one `.npy` file a column."""
-        for name, column in zip(self._fields, self, strict=True):
-            np.save(folder / f"{name}.npy", column)
+        np.save(folder / "document.npy", self.document)
+        np.save(folder / "start.npy", self.start)
+        np.save(folder / "end.npy", self.end)
 
     @classmethod
     def load(cls, folder: Path) -> Columns:

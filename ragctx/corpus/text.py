@@ -18,7 +18,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import overload
 
-from ragctx.corpus.files import create
+from ragctx.corpus.files import create, writing
 from ragctx.errors import StoreCorrupt
 
 BLOCK = 1 << 16
@@ -42,6 +42,14 @@ class Stored:
     widths: str
     chunk: int = 0
     chunks: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        if not self.widths:
+            return 0
+        full = sum(map(int, self.widths[:-1])) * BLOCK
+        return full + (self.length - (len(self.widths) - 1) * BLOCK) * int(self.widths[-1])
 
 
 class Source:
@@ -136,30 +144,46 @@ class StoredText:
 
 
 class TextWriter:
-    """Appends texts to one new file, and takes the last one back when it turns out to be stored already."""
+    """Appends texts to one new file, and takes the last one back when it turns out to be stored already.
+
+    Attributes:
+        size: bytes written so far.
+
+    Raises:
+        StoreFull, StoreError: from every method, when the disk refuses.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._file = os.fdopen(create(path), "wb")
+        self._path = path
+        with writing(path.parent):
+            self._file = os.fdopen(create(path), "wb")
         self.size = 0
 
-    def close(self) -> None:
-        """Flush and close; a second call does nothing."""
-        self._file.close()
+    def finish(self) -> None:
+        """Hand everything to the disk and close."""
+        with writing(self._path.parent):
+            self._file.close()
 
-    def take_back(self, stored: Stored) -> None:
-        """Forget the text written last."""
-        self._file.flush()
-        self._file.truncate(stored.offset)
-        self._file.seek(stored.offset)
-        self.size = stored.offset
+    def abandon(self) -> None:
+        """Close without caring for what was not written yet."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def take_back(self, size: int) -> None:
+        """Forget what was written after the first `size` bytes."""
+        with writing(self._path.parent):
+            self._file.seek(size)
+            self._file.truncate()
+        self.size = size
 
     def write(self, pieces: Iterable[str], into: list[Stored], segment: str) -> Iterator[str]:
-        """Store a text while it streams by: yields the pieces on, and appends its place to `into` at the end."""
-        hashed, offset, length, widths = hashlib.sha256(), self.size, 0, []
+        """Store a text while it streams by: yields it on, and appends its place to `into` at the end."""
+        hashed, offset, length, widths = hashlib.sha256(), self.size, 0, list[str]()
         for block in _blocks(pieces):
             hashed.update(block.encode("utf-8", "surrogatepass"))
             width, raw = encode(block)
-            self._file.write(raw)
+            with writing(self._path.parent):
+                self._file.write(raw)
             self.size += len(raw)
             length += len(block)
             widths.append(width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ragctx.errors import UnreadableDocument
@@ -16,13 +16,14 @@ class Extracted:
     Attributes:
         pieces: its text, in order, cut anywhere; read once.
         suffix: what sets it apart from other documents of the same file, e.g. `#3`.
-        pages: character offset of each page. metadata: what the source says about itself.
+        pages: character offset of each page; may still grow while `pieces` are read.
+        metadata: what the source says about itself.
     """
 
     pieces: Iterable[str]
     suffix: str = ""
     title: str = ""
-    pages: tuple[int, ...] = ()
+    pages: Sequence[int] = ()
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
 
 

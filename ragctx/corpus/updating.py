@@ -1,0 +1,88 @@
+"""Opens a store for some sources, bringing it up to date first where it is not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from ragctx.corpus.build import build, current
+from ragctx.corpus.catalogue import Catalogue
+from ragctx.corpus.chunking import Chunking
+from ragctx.corpus.compaction import compacted
+from ragctx.corpus.progress import Report
+from ragctx.corpus.sources import Item, Source, TextItem, items
+from ragctx.corpus.store import State, Store
+from ragctx.errors import StoreCorrupt
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a store should describe.
+
+    Attributes:
+        sources: in order. chunking: how to cut. removed: ids of documents to leave out.
+    """
+
+    sources: tuple[Source, ...]
+    chunking: Chunking
+    removed: tuple[str, ...] = ()
+
+
+def bring(store: Store, wanted: Wanted, report: Report | None = None) -> tuple[State, tuple[str, ...]]:
+    """The state that describes what is wanted, and notes on what had to be done for it.
+
+    Nothing is locked or written when the store is up to date already. A damaged store is built anew, with a note,
+    where every source can be read again.
+
+    Raises:
+        UnreadableDocument: a source the user named cannot be read.
+        StoreLocked, StoreFull, StoreError: the store cannot be written.
+        StoreCorrupt: it is damaged and some text was only in it.
+    """
+    listed = items(wanted.sources)
+    state, notes = _opened(store, listed)
+    if state is not None and _fits(state.catalogue, listed, wanted):
+        return state, notes
+    with store.changing():
+        # Whoever held the lock before may have done our work.
+        state, notes = _opened(store, listed)
+        if state is not None and _fits(state.catalogue, listed, wanted):
+            return state, notes
+        old = state.catalogue if state else Catalogue()
+        entries = build(listed, old, wanted.chunking, store.segments, report)
+        fresh = Catalogue(entries, wanted.chunking, wanted.removed)
+        if state is not None and fresh == old:
+            return state, notes
+        return store.commit(compacted(fresh, store, wanted.chunking)), notes
+
+
+def kept(catalogue: Catalogue) -> tuple[Source, ...]:
+    """The sources of a catalogue, for a corpus that is opened as it was left; texts are in the store."""
+    sources: list[Source] = []
+    for root, entries in groupby(catalogue.entries, key=lambda entry: entry.root):
+        first = next(entries)
+        sources.append(TextItem(first.key, first.base) if root.startswith("memory:") else root)
+    return tuple(dict.fromkeys(sources))
+
+
+def forget_texts(sources: Sequence[Source]) -> tuple[Source, ...]:
+    """The sources without the texts that the store holds by now, so that they need not stay in memory."""
+    return tuple(each if isinstance(each, str) else replace(each, document=None) for each in sources)
+
+
+def _fits(catalogue: Catalogue, listed: Sequence[Item], wanted: Wanted) -> bool:
+    return catalogue.removed == wanted.removed and current(listed, catalogue, wanted.chunking)
+
+
+def _opened(store: Store, listed: Sequence[Item]) -> tuple[State | None, tuple[str, ...]]:
+    try:
+        return store.open(), ()
+    except StoreCorrupt as error:
+        if any(isinstance(item, TextItem) and item.document is None for item in listed):
+            raise
+        _log.warning("%s; building it anew", error)
+        return None, (f"the store was damaged and was built anew from its sources ({error})",)
