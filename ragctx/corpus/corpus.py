@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ragctx.corpus.catalogue import Row, manifest_of
+from ragctx.corpus.catalogue import manifest_of
 from ragctx.corpus.chunking import Chunking
 from ragctx.corpus.counts import Counts
 from ragctx.corpus.documents import Documents
+from ragctx.corpus.opening import Opened, as_it_was, brought, place_of
 from ragctx.corpus.progress import Report
 from ragctx.corpus.selection import Selection
 from ragctx.corpus.sentences import language, split
 from ragctx.corpus.slots import IndexSlot
-from ragctx.corpus.sources import Source, TextItem, as_document, items, named
-from ragctx.corpus.store import State, Store
+from ragctx.corpus.sources import TextItem, as_document, items, named
+from ragctx.corpus.store import Store
 from ragctx.corpus.table import Chunks
-from ragctx.corpus.updating import Wanted, bring, forget_texts, kept
+from ragctx.corpus.updating import Wanted
 from ragctx.errors import InputError, UnknownName, UnreadableDocument
-from ragctx.folders import cache_folder
 from ragctx.models import ModelFacts
 from ragctx.types import Context, Coverage, Document, Passage, Span, Where
 from ragctx.types.documents import characters_read
@@ -82,12 +82,11 @@ class Corpus:
         """
         listed = tuple(named(sources))
         if not listed:
-            return cls(_as_it_was(folder))
+            return cls(as_it_was(folder))
         chunking = chunking or Chunking()
-        place = Path(folder).absolute() if folder is not None else _place(listed, chunking)
-        opened = _brought(Store(place), Wanted(listed, chunking), progress)
-        if not opened.rows:
-            raise _nothing(sources, opened)
+        place = Path(folder).absolute() if folder is not None else place_of(listed, chunking)
+        opened = brought(Store(place), Wanted(listed, chunking), progress)
+        opened.must_hold_documents()
         return cls(opened)
 
     @classmethod
@@ -284,10 +283,10 @@ class Corpus:
         """The place of an index of this corpus's chunks; views have places of their own.
 
         Args:
-            name: of the index with its settings' digest, fit for a folder's name.
+            name: of the index, with a digest of its settings.
         """
         kind = "views" if self._selection.wheres else "indexes"
-        return IndexSlot(self._store.folder / kind / name, self.manifest)
+        return IndexSlot.at(self._store.folder / kind, name, self.manifest)
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -302,53 +301,7 @@ class Corpus:
         if self._base is not None:
             raise InputError("a view cannot be changed: change the corpus it was selected from")
         there = tuple(each for each in wanted.sources if isinstance(each, TextItem) or Path(each).exists())
-        self._take(_brought(self._store, replace(wanted, sources=there), report))
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A store's state, and what it was asked to describe."""
-
-    store: Store
-    state: State
-    wanted: Wanted
-    notes: tuple[str, ...] = ()
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """Every document of the state."""
-        return self.state.catalogue.rows
-
-
-def _brought(store: Store, wanted: Wanted, report: Report | None) -> Opened:
-    state, notes = bring(store, wanted, report)
-    return Opened(store, state, replace(wanted, sources=forget_texts(wanted.sources)), notes)
-
-
-def _as_it_was(folder: Path | str | None) -> Opened:
-    if folder is None:
-        raise InputError("a corpus needs documents: give at least one file, folder or text")
-    store = Store(Path(folder).absolute())
-    state = store.open()
-    if state is None:
-        raise InputError(f"{folder} holds no corpus: give the files to index as well")
-    catalogue = state.catalogue
-    return Opened(store, state, Wanted(kept(catalogue), catalogue.chunking, catalogue.removed))
-
-
-def _place(sources: Sequence[Source], chunking: Chunking) -> Path:
-    keys = (each if isinstance(each, str) else each.key for each in sources)
-    name = hashlib.sha256("\n".join([chunking.digest, *keys]).encode("utf-8", "surrogatepass"))
-    return cache_folder("corpora") / name.hexdigest()[:24]
-
-
-def _nothing(sources: Sequence[object], opened: Opened) -> UnreadableDocument:
-    """The error of sources that gave no document at all."""
-    problems = opened.state.catalogue.problems
-    why = f"none of its {len(problems)} files could be read (first: {problems[0]})" if problems else "it has no files"
-    return UnreadableDocument(
-        ", ".join(map(str, sources)), why, "put .txt, .md, .html, .pdf, .docx or .csv files there"
-    )
+        self._take(brought(self._store, replace(wanted, sources=there), report))
 
 
 def _clipped(span: Span, part: Span) -> Span | None:

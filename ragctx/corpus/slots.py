@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +27,13 @@ class IndexSlot:
     folder: Path
     manifest: str
 
+    @classmethod
+    def at(cls, parent: Path, name: str, manifest: str) -> IndexSlot:
+        """The slot of a name under a folder; characters that no file name should have are replaced."""
+        safe = re.sub(r"[^\w.@+=-]+", "-", name).strip(".")[:80]
+        mark = "" if safe == name else "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
+        return cls(parent / (safe + mark), manifest)
+
     @property
     def current(self) -> Path | None:
         """The index built for the corpus as it is now; None where there is none yet."""
@@ -40,7 +49,7 @@ class IndexSlot:
     def replace(self, write: Callable[[Path], None]) -> Path:
         """Build the index and make it current: whole, or not at all.
 
-        A process that builds the same index meanwhile is waited for. The index before stays until the next swap, so
+        A process that builds the same index meanwhile is waited for, and its result taken. The index before stays until the next swap, so
         whoever reads it goes on undisturbed.
 
         Args:
@@ -52,9 +61,12 @@ class IndexSlot:
         Raises:
             StoreLocked: another process kept on building. StoreFull, StoreError: it cannot be written.
         """
+        wanted = self.current is None
         with writing(self.folder):
             private(self.folder)
             with locked(self.folder / "lock"):
+                if wanted and (built := self.current) is not None:
+                    return built
                 sweep(self.folder)
                 before = self.current or self.previous
                 with replacing(self.folder / self.manifest) as half:

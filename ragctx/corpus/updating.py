@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 
 from ragctx.corpus.build import build, current
 from ragctx.corpus.catalogue import Catalogue
@@ -58,20 +57,6 @@ def bring(store: Store, wanted: Wanted, report: Report | None = None) -> tuple[S
         if state is not None and fresh == old:
             return state, notes
         return store.commit(compacted(fresh, store, wanted.chunking)), notes
-
-
-def kept(catalogue: Catalogue) -> tuple[Source, ...]:
-    """The sources of a catalogue, for a corpus that is opened as it was left; texts are in the store."""
-    sources: list[Source] = []
-    for root, entries in groupby(catalogue.entries, key=lambda entry: entry.root):
-        first = next(entries)
-        sources.append(TextItem(first.key, first.base) if root.startswith("memory:") else root)
-    return tuple(dict.fromkeys(sources))
-
-
-def forget_texts(sources: Sequence[Source]) -> tuple[Source, ...]:
-    """The sources without the texts that the store holds by now, so that they need not stay in memory."""
-    return tuple(each if isinstance(each, str) else replace(each, document=None) for each in sources)
 
 
 def _fits(catalogue: Catalogue, listed: Sequence[Item], wanted: Wanted) -> bool:
