@@ -11,14 +11,13 @@ from ragctx.corpus import Corpus
 from ragctx.models import Models
 from ragctx.retrievers import inverted, segments
 from ragctx.retrievers.merging import NAMED, context
-from ragctx.retrievers.ranking import HEAD, Ranking, best, shape
+from ragctx.retrievers.ranking import HEAD, NONE_ADMITTED, Ranking, best, shape
 from ragctx.retrievers.tokens import VERSION, terms
 from ragctx.types import Context, Question
 from ragctx.work import Work
 
 NO_WORDS = "the question has no words to search for"
 NO_MATCH = "no passage shares a word with the question"
-NONE_ADMITTED = "the question's filter admits no text of these documents"
 # Many questions over one new corpus start at once: the first builds, the others find it built.
 _BUILDING = threading.Lock()
 
@@ -83,4 +82,4 @@ class BM25:
         """The folder of the current index, built now where there is none; k1 and b matter to questions only."""
         slot = corpus.slot(f"bm25-{VERSION}")
         with _BUILDING:
-            return slot.current or slot.replace(lambda folder: inverted.build(corpus, folder, slot.previous))
+            return slot.current or inverted.build(corpus, slot)

@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ragctx.corpus import Corpus
+from ragctx.corpus import Corpus, IndexSlot
 from ragctx.retrievers import segments
 from ragctx.retrievers.parts import Placed, of_corpus, pack, reuse
 from ragctx.retrievers.postings import Postings
@@ -91,40 +92,28 @@ class Inverted:
         return at, np.concatenate([counts for _, _, counts in hits]).astype(np.float32)
 
 
-def build(corpus: Corpus, folder: Path, older: Path | None) -> None:
-    """Write the index of a corpus into an empty folder, taking over what an older index still says.
+def build(corpus: Corpus, slot: IndexSlot) -> Path:
+    """Make the index of a corpus, taking over what an older one still says.
 
     Memory is bounded by one segment, whatever the corpus holds.
     """
-    listed = segments.read(older) if older else []
-    kept, missing = reuse(of_corpus(corpus), [parts for _, parts in listed])
+    older = segments.read(slot.previous) if slot.previous else []
+    kept, missing = reuse(of_corpus(corpus), [parts for _, parts in older])
     taken = [
-        segments.Segment(keep.parts, segments.link(path) if keep.whole else _thinned(path, keep.rows))
-        for (path, _), keep in zip(listed, kept, strict=True)
+        segments.Segment(keep.parts, segments.link(path) if keep.whole else partial(_thin, path, keep.rows))
+        for (path, _), keep in zip(older, kept, strict=True)
     ]
-    new = [segments.Segment(tuple(group), _indexed(corpus, group)) for group in pack(missing)]
-    standing, groups = segments.crowd([one for one in (*taken, *new) if one.height])
-    segments.write(folder, [*standing, *(_joined(group) for group in groups)])
+    new = [segments.Segment(tuple(group), partial(_index, corpus, group)) for group in pack(missing)]
+    return segments.put(slot, segments.compact([*taken, *new], _join))
 
 
-def _indexed(corpus: Corpus, group: Sequence[Placed]) -> segments.Write:
-    chunks = corpus.chunks
-    return lambda folder: Postings.of(chunks.text(i) for one in group for i in one.chunks).save(folder)
+def _index(corpus: Corpus, group: Sequence[Placed], folder: Path) -> None:
+    Postings.of(corpus.chunks.text(chunk) for one in group for chunk in one.chunks).save(folder)
 
 
-def _thinned(older: Path, rows: np.ndarray) -> segments.Write:
-    return lambda folder: Postings.open(older).keep(rows).save(folder)
+def _thin(older: Path, rows: np.ndarray, folder: Path) -> None:
+    Postings.open(older).keep(rows).save(folder)
 
 
-def _joined(group: Sequence[segments.Segment]) -> segments.Segment:
-    """Small segments as one: each is written beside its place, joined, and removed."""
-
-    def write(folder: Path) -> None:
-        pieces = [folder.with_name(f"{folder.name}.{number}") for number in range(len(group))]
-        for segment, piece in zip(group, pieces, strict=True):
-            segment.write(piece)
-        Postings.join([Postings.open(piece) for piece in pieces]).save(folder)
-        for piece in pieces:
-            segments.remove(piece)
-
-    return segments.Segment(tuple(part for segment in group for part in segment.parts), write)
+def _join(pieces: Sequence[Path], folder: Path) -> None:
+    Postings.join([Postings.open(piece) for piece in pieces]).save(folder)

@@ -55,7 +55,8 @@ class Postings:
             ends.append(len(numbers))
         prints = np.fromiter(map(fingerprint, vocabulary.terms), np.uint64, len(vocabulary.terms))
         found = np.frombuffer(numbers, np.int32) if numbers else np.zeros(0, np.int32)
-        rows = np.repeat(np.arange(len(ends)), np.diff(np.array(ends, np.int64), prepend=np.int64(0)))
+        borders = np.concatenate(([0], np.array(ends, np.int64)))
+        rows = np.repeat(np.arange(len(ends)), borders[1:] - borders[:-1])
         real = found != IGNORED
         return cls._count(prints, found[real], rows[real], len(ends))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 # How many of the best chunks the signals look at.
 HEAD = 10
+NONE_ADMITTED = "the question's filter admits no text of these documents"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

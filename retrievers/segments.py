@@ -17,6 +17,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
+from ragctx.corpus import IndexSlot
 from ragctx.errors import StoreCorrupt
 from ragctx.retrievers.parts import SEGMENT, Part, Placed
 
@@ -68,7 +69,11 @@ def read(folder: Path) -> list[tuple[Path, tuple[Part, ...]]]:
             raise ValueError(f"format {listed['format']}")
         return [(folder / str(n), tuple(Part(*part) for part in parts)) for n, parts in enumerate(listed["segments"])]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreCorrupt(f"the index in {folder} cannot be read ({error}): delete that folder, then index") from error
+        raise _corrupt(folder, error) from error
+
+
+def _corrupt(folder: Path, error: Exception) -> StoreCorrupt:
+    return StoreCorrupt(f"the index in {folder} cannot be read ({error}): delete that folder and index again")
 
 
 def places(folder: Path, segments: Sequence[tuple[Path, tuple[Part, ...]]]) -> list[np.ndarray]:
@@ -81,41 +86,80 @@ def link(source: Path) -> Write:
     """What takes over an unchanged segment: hard links, or copies where the file system has none."""
 
     def write_links(folder: Path) -> None:
-        folder.mkdir()
-        for file in sorted(source.iterdir()):
-            try:
-                os.link(file, folder / file.name)
-            except OSError:
-                shutil.copy2(file, folder / file.name)
+        shutil.copytree(source, folder, copy_function=_link, dirs_exist_ok=True)
 
     return write_links
 
 
-def remove(folder: Path) -> None:
-    """Delete a segment's folder."""
-    shutil.rmtree(folder)
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
-def crowd(segments: Sequence[Segment]) -> tuple[list[Segment], list[list[Segment]]]:
-    """Segments that stand as they are, and groups of small ones that should become one each.
+def compact(given: Sequence[Segment], join: Callable[[Sequence[Path], Path], None]) -> list[Segment]:
+    """The segments, with many small ones joined to few; empty ones go.
 
     Nothing is joined while there are few small ones, so that a single new file costs a single new segment.
+
+    Args:
+        given: the segments.
+        join: writes one segment from the folders of several, one below the other.
     """
-    small = [segment for segment in segments if segment.height < SEGMENT // 2]
+    held = [segment for segment in given if segment.height]
+    small = [segment for segment in held if segment.height < SEGMENT // 2]
     if len(small) <= MOST_SMALL:
-        return list(segments), []
+        return held
     groups: list[list[Segment]] = [[]]
     for segment in small:
         if sum(one.height for one in groups[-1]) + segment.height > SEGMENT:
             groups.append([])
         groups[-1].append(segment)
-    return [segment for segment in segments if segment not in small], groups
+    return [*(one for one in held if one.height >= SEGMENT // 2), *(_joined(group, join) for group in groups)]
+
+
+def _joined(group: Sequence[Segment], join: Callable[[Sequence[Path], Path], None]) -> Segment:
+    """Small segments as one: each is written beside its place, joined, and removed."""
+
+    def write_joined(folder: Path) -> None:
+        pieces = [folder.with_name(f"{folder.name}.{number}") for number in range(len(group))]
+        for segment, piece in zip(group, pieces, strict=True):
+            segment.write(piece)
+        join(pieces, folder)
+        for piece in pieces:
+            shutil.rmtree(piece)
+
+    return Segment(tuple(part for segment in group for part in segment.parts), write_joined)
+
+
+def put(slot: IndexSlot, given: Sequence[Segment]) -> Path:
+    """Make an index of these segments current; where another process has just made it, take over its files.
+
+    Raises:
+        StoreLocked, StoreFull, StoreError: as `IndexSlot.replace` says.
+    """
+
+    def fill(folder: Path) -> None:
+        if slot.current is None:
+            write(folder, given)
+        else:
+            link(slot.current)(folder)
+
+    return slot.replace(fill)
 
 
 def opened(folder: Path, load: Callable[[Path], T]) -> T:
-    """The index in a folder, opened once for as long as its list is the same file."""
-    stat = (folder / _LIST).stat()
-    return cast("T", _remembered(load, folder, (stat.st_ino, stat.st_mtime_ns)))
+    """The index in a folder, opened once for as long as its list is the same file.
+
+    Raises:
+        StoreCorrupt: a file is missing or not what it should be.
+    """
+    try:
+        stat = (folder / _LIST).stat()
+        return cast("T", _remembered(load, folder, (stat.st_ino, stat.st_mtime_ns)))
+    except (OSError, ValueError) as error:
+        raise _corrupt(folder, error) from error
 
 
 @lru_cache(maxsize=8)
