@@ -69,6 +69,6 @@ def strategies(chosen: Mapping[str, Strategy] | Iterable[str] | None = None) -> 
 
 def reply_store() -> ReplyStore:
     """The reply cache shared by all pipelines of this user."""
-    from ragctx.engine import SqliteReplies
+    from ragctx.engine import SqliteStore
 
-    return SqliteReplies(cache_folder("replies") / "replies.sqlite")
+    return SqliteStore(cache_folder("replies") / "replies.sqlite")

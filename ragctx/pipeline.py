@@ -10,17 +10,18 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ragctx import assembly
 from ragctx.corpus import Corpus
 from ragctx.engine import Delta, Engine, Job, Outcome, Progress
-from ragctx.errors import ConfigError
+from ragctx.errors import LimitError, UnknownName
 from ragctx.questions import Questions
-from ragctx.routing import Plan, PlanRow, Policy, decide
+from ragctx.routing import Plan, PlanRow, Policy, consider, decide
 from ragctx.types import Answer, Budget, Decision, Prices, Question
-from ragctx.work import Work, run
+from ragctx.work import Work
 
 if TYPE_CHECKING:
     from ragctx.batch import RowResult
@@ -113,7 +114,8 @@ class Pipeline:
             encoder: model for dense retrieval; by default the installed one, None for BM25 alone.
             roles: further role -> model, e.g. `{"worker": "openai:small@http://localhost:8000/v1"}`.
             strategies: those the router may choose; all installed ones by default.
-            policy: a policy file in place of the shipped one. lam: lambda, the weight of normalised cost.
+            policy: a policy file in place of the shipped one.
+            lam: lambda, the weight of normalised cost.
             prices: of the reader, where the price table does not know it.
             cache: keep greedy replies on disk and reuse them for identical requests.
             folder: where text store and indexes live, in place of the cache folder.
@@ -173,14 +175,21 @@ class Pipeline:
         """What every question would cost by every strategy, and which one is taken; no model is called.
 
         Args:
-            questions: a question, or any number of them. budget: for each question (tokens when a number).
-            strategy: use this one for all, instead of letting the router choose. lam: lambda for this plan.
+            questions: a question, or any number of them.
+            budget: ceiling for each question; a number is tokens.
+            strategy: use this one for all, instead of letting the router choose.
+            lam: lambda for this plan.
+
+        Returns:
+            One row a question. A question that no strategy can read within its limits has a row without a strategy,
+            whose `why` says what each would need.
 
         Raises:
-            UnknownName: no such strategy. LimitError: a question that no strategy can read within its limits.
+            UnknownName: no such strategy.
         """
-        rows = (PlanRow(question, self._decide(question, strategy, lam)) for question in _asked(questions, budget))
-        return Plan(tuple(rows), notes=self.notes)
+        look = partial(self._decide, how=consider, strategy=strategy, lam=lam)
+        rows = (PlanRow(question, look(question)) for question in _asked(questions, budget))
+        return Plan(tuple(rows), notes=(*self.notes, *self._problems()))
 
     def ask(self, question: Asked, *, budget: int | Budget | None = None, strategy: str | None = None) -> Answer:
         """The answer to one question, read by the strategy that the router takes (or the one named).
@@ -238,7 +247,12 @@ class Pipeline:
         an earlier run are not repeated (export reads them all).
 
         Args:
-            job: the SQLite file, created if it is not there. max_cost: money the whole job may spend.
+            questions: asked in an order that lets neighbours share what they read.
+            job: the SQLite file, created if it is not there.
+            budget: ceiling for each question; a number is tokens.
+            strategy: use this one for all, instead of letting the router choose.
+            max_cost: money the whole job may spend; rows beyond it stay pending.
+            on_event: called with the engine's progress events.
 
         Raises:
             ConfigError: the file belongs to other questions, documents or settings. StoreError: it cannot be used.
@@ -258,7 +272,9 @@ class Pipeline:
             yield from run_job(store, engine, self.row_job, max_cost=max_cost, on_event=on_event)
 
     def row_job(self, question: Question, decision: Decision) -> Job[Answer]:
-        """The work of one planned row, with the decision already on its answer."""
+        """The work of one planned row; a row that no strategy can read fails with what each would need."""
+        if not decision.strategy:
+            return Job(key=question.id, start=partial(_refuse, decision.why))
         return self.job(question, decision)
 
     def job(self, question: Question, decision: Decision) -> Job[Answer]:
@@ -290,23 +306,23 @@ class Pipeline:
             "strategy": strategy,
         }
 
-    def _decide(self, question: Question, strategy: str | None = None, lam: float | None = None) -> Decision:
+    def _decide(
+        self,
+        question: Question,
+        strategy: str | None = None,
+        lam: float | None = None,
+        how: Callable[..., Decision] = decide,
+    ) -> Decision:
         if strategy is not None:
             self._strategy(strategy)
-        return decide(
-            question,
-            self.corpus,
-            self.models,
-            self.strategies,
-            self.policy,
-            lam=self.lam if lam is None else lam,
-            budget=question.budget,
-            only=strategy,
-        )
+        weight = self.lam if lam is None else lam
+        return how(question, self.corpus, self.models, self.strategies, self.policy, weight, only=strategy)
+
+    def _problems(self) -> tuple[str, ...]:
+        """What a plan should say about the documents themselves."""
+        return (*(str(problem) for problem in self.corpus.problems), *self.corpus.notes)
 
     def _strategy(self, name: str) -> Strategy:
-        from ragctx.errors import UnknownName
-
         if name not in self.strategies:
             raise UnknownName("strategy", name, self.strategies)
         return self.strategies[name]
@@ -316,11 +332,13 @@ def _starter(function: Callable[..., Work[object]], *arguments: object) -> Calla
     return lambda: function(*arguments)
 
 
+def _refuse(why: str) -> Work[Answer]:
+    raise LimitError(why)
+    yield  # a generator: the refusal comes when the engine takes the first step
+
+
 def _asked(questions: Asked | Iterable[Asked], budget: int | Budget | None) -> Iterator[Question]:
     """Every question as a `Question`, with the budget where it carries none of its own."""
     ceiling = Budget.of(budget)
     for question in Questions.of([questions] if isinstance(questions, str | Question) else questions):
         yield question if question.budget or ceiling is None else replace(question, budget=ceiling)
-
-
-__all__ = ["DEFAULT_READER", "Done", "Event", "Pipeline", "Planned", "run", "ConfigError"]
