@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ragctx.contracts import Strategy
 from ragctx.corpus import Corpus
-from ragctx.errors import ConfigError, DoesNotFit, LimitError, UnknownName
+from ragctx.errors import ConfigError, DoesNotFit, LimitError, RagctxError, UnknownName
 from ragctx.models import Models
 from ragctx.routing import costs
 from ragctx.routing.policy import Policy
@@ -48,7 +48,8 @@ def decide(
         only: the strategy the user named: it is checked against window and budget, and nothing is compared.
 
     Raises:
-        LimitError: no strategy is within window and budget; every one is listed with its reason.
+        LimitError: no strategy is within window and budget; every one is listed with its reason. A strategy named by
+            `only` raises its own error, e.g. DoesNotFit.
         UnknownName: `only` is not among the strategies. ConfigError: there is no strategy, or lambda is below 0.
     """
     decision = consider(question, corpus, models, strategies, policy, lam, budget, only=only)
@@ -68,7 +69,11 @@ def consider(
     *,
     only: str | None = None,
 ) -> Decision:
-    """As `decide`, but where nothing is within the limits the decision names no strategy and `why` says so."""
+    """As `decide`, but where nothing is within the limits the decision names no strategy and `why` says so.
+
+    Raises:
+        RagctxError: the strategy named by `only` cannot run here; its own error, with nothing to fall back on.
+    """
     policy = policy or Policy.load()
     lam = policy.lam if lam is None else lam
     allowed = _allowed(strategies, only)
@@ -76,7 +81,8 @@ def consider(
         raise ConfigError(f"lambda is {lam}: it weighs cost against quality, give 0 or more")
     ceiling = costs.tightest(question.budget, Budget.of(budget))
     found = signals(question, corpus, models, policy, retrieval=only is None)
-    looks = [_look(name, allowed[name], question, corpus, models, ceiling) for name in sorted(allowed)]
+    tolerated = () if only else (LimitError, ConfigError)
+    looks = [_look(name, allowed[name], question, corpus, models, ceiling, tolerated) for name in sorted(allowed)]
     candidates = _scored(looks, question, models, policy, found, lam)
     return _decision(candidates, found, policy, lam, only)
 
@@ -100,12 +106,20 @@ def _allowed(strategies: Mapping[str, Strategy], only: str | None) -> Mapping[st
     return {only: strategies[only]}
 
 
-def _look(name: str, strategy: Strategy, question: Question, corpus: Corpus, models: Models, ceiling: Budget) -> _Look:
+def _look(
+    name: str,
+    strategy: Strategy,
+    question: Question,
+    corpus: Corpus,
+    models: Models,
+    ceiling: Budget,
+    tolerated: tuple[type[RagctxError], ...],
+) -> _Look:
     try:
         estimate = models.price(strategy.estimate(question, corpus, models))
-    except DoesNotFit as error:
-        return _Look(name, _too_long(error, models), f"needs {error.needs:,} tokens, window {error.window:,}")
-    except (LimitError, ConfigError) as error:
+    except tolerated as error:
+        if isinstance(error, DoesNotFit):
+            return _Look(name, _too_long(error, models), f"needs {error.needs:,} tokens, window {error.window:,}")
         return _Look(name, Estimate(), str(error))
     return _Look(name, costs.with_speed_note(estimate, ceiling), costs.over_budget(estimate, ceiling))
 

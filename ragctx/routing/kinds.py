@@ -2,8 +2,8 @@
 
 A log-linear model over the policy file's cues: log prior + length + weights of the cues that match, then softmax.
 That the documents may not hold the answer cannot be read off a question; that probability comes from retrieval signals
-and takes its share from all other kinds alike. Cue words are English; for other languages every kind is equally likely,
-which the decision says.
+and takes its share from the other kinds, mostly from those whose answer would stand in one place. Cue words are
+English; for other languages every kind is equally likely, which the decision says.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def kinds(text: str, policy: Policy, signals: Mapping[str, float]) -> dict[str, 
 
     Without retrieval signals nothing is held against the documents: `unanswerable` is 0.
     """
-    unanswerable = policy.unanswerable.at(signals) or 0.0
-    shares = {kind: share * (1 - unanswerable) for kind, share in forms(text, policy).items()}
-    return shares | {UNANSWERABLE: unanswerable}
+    silent, reach = policy.unanswerable.at(signals) or 0.0, policy.unanswerable.reach
+    shares = {kind: share * (1 - silent * reach[kind]) for kind, share in forms(text, policy).items()}
+    return shares | {UNANSWERABLE: max(0.0, 1 - sum(shares.values()))}
 
 
 def _normal(text: str) -> str:

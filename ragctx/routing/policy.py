@@ -47,17 +47,21 @@ class Kinds:
 
 
 @dataclass(frozen=True, slots=True)
-class Logistic:
-    """1 / (1 + exp(-(intercept + sum of weight x signal))).
+class Unanswerable:
+    """How likely the documents do not say: 1 / (1 + exp(-(intercept + sum of weight x signal))).
+
+    Attributes:
+        reach: for each kind, how far that probability counts, 0 to 1.
 
     Example:
-        >>> Logistic(0.0, {"words": 1.0}).at({"words": 0.0})
+        >>> Unanswerable(0.0, {"coverage_top1": -1.0}, {}).at({"coverage_top1": 0.0})
         0.5
     """
 
     __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
     intercept: float
     weights: Mapping[str, float]
+    reach: Mapping[str, float]
 
     def at(self, signals: Mapping[str, float]) -> float | None:
         """The probability; None when a signal it needs is not known."""
@@ -115,7 +119,7 @@ class Policy:
     neutral: float
     assumed_window: int
     kinds: Kinds
-    unanswerable: Logistic
+    unanswerable: Unanswerable
     cues: tuple[Cue, ...]
     strategies: Mapping[str, Figures]
     modifiers: tuple[Modifier, ...] = ()
@@ -188,8 +192,11 @@ def _plain(kind: str, message: str) -> str:
 def _problems(policy: Policy) -> Iterator[str]:
     """What types cannot say: names that must be known, shares, ascending points, patterns that compile."""
     yield from (f"{name}: must not be below 0" for name in ("lam", "margin") if getattr(policy, name) < 0)
-    yield from (f"kinds.{table}: needs exactly the kinds {', '.join(FORMS)}" for table in _wrong_kinds(policy))
+    yield from (f"{table}: needs exactly the kinds {', '.join(FORMS)}" for table in _wrong_kinds(policy))
     yield from (f"kinds.priors.{k}: must be above 0" for k, share in policy.kinds.priors.items() if share <= 0)
+    yield from (
+        f"unanswerable.reach.{k}: a share, 0 to 1" for k, s in policy.unanswerable.reach.items() if not 0 <= s <= 1
+    )
     if policy.kinds.typical_words <= 0 or policy.assumed_window <= 0:
         yield "kinds.typical_words and assumed_window: must be above 0"
     yield from (f"unanswerable.weights.{s}: unknown signal" for s in policy.unanswerable.weights if not known_signal(s))
@@ -202,7 +209,8 @@ def _problems(policy: Policy) -> Iterator[str]:
 
 
 def _wrong_kinds(policy: Policy) -> Iterator[str]:
-    tables = {"priors": policy.kinds.priors, "length": policy.kinds.length}
+    kinds, reach = policy.kinds, policy.unanswerable.reach
+    tables = {"kinds.priors": kinds.priors, "kinds.length": kinds.length, "unanswerable.reach": reach}
     return (name for name, table in tables.items() if set(table) != set(FORMS))
 
 

@@ -141,8 +141,8 @@ def _entropy(scores: Sequence[float]) -> float:
     total = sum(scores)
     if len(scores) < 2 or total <= 0:
         return 0.0
-    shares = [score / total for score in scores if score > 0]
-    return -sum(share * math.log(share) for share in shares) / math.log(len(scores))
+    shares = [score / total for score in scores]
+    return -sum(share * math.log(share) for share in shares if share > 0) / math.log(len(scores))
 
 
 def _standing(question: Question) -> Question:
