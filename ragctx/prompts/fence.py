@@ -18,7 +18,7 @@ from itertools import count
 # on its own, so tokens nested in tokens are all broken, and a second pass finds nothing more to do.
 _BARS = "[|\uff5c]"
 _CONTROL = re.compile(
-    rf"<(?={_BARS}[^\n<>]{{0,80}}{_BARS}>)"
+    rf"<(?={_BARS}[^\s<>]{{0,80}}{_BARS}>)"
     r"|<(?=/?(?:s|bos|eos|pad|unk|mask|sep|cls|start_of_turn|end_of_turn|start_of_image|end_of_image|eop|eod|"
     r"tool_call|tool_response|think|think_never_used_[0-9a-f]+)>)"
     r"|<(?=<\s*/?SYS>>)"

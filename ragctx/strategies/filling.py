@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,45 +92,68 @@ class Filler:
     def _narrowed(self, skipped: Sequence[Passage], room: float) -> list[Passage]:
         """The best of the passages that did not fit, cut down to what does; the next one where it cannot be."""
         for passage in skipped[:4]:
-            spans = self._around(passage, room)
-            while spans:
-                part = self.corpus.passage(Span(spans[0].document, spans[0].start, spans[-1].end), score=passage.score)
-                if self._cost(part) <= room:
-                    return [part]
-                spans = spans[:-1]
+            part = None if passage.derived else self._around(passage, room)
+            if part is not None:
+                return [part]
         return []
 
-    def _around(self, passage: Passage, room: float) -> list[Span]:
-        """The best sentence of a passage and its neighbours, as far as their counts allow."""
+    def _around(self, passage: Passage, room: float) -> Passage | None:
+        """The best sentence of a passage with as many of its neighbours as fit."""
         sentences = [sentence for span in passage.spans for sentence in self.corpus.sentences(span)]
-        if passage.derived or not sentences:
-            return []
-        asked = content(self.question.text)
         texts = [self.corpus.text(sentence) for sentence in sentences]
+        asked = content(self.question.text)
+        best = max(range(len(texts)), key=lambda i: (len(asked & content(texts[i])), -i), default=0)
         costs = [self.counter.count(text) for text in texts]
-        best = max(range(len(texts)), key=lambda i: (len(asked & content(texts[i])), -i))
-        first, last, left = best, best, room - costs[best]
-        while True:
-            grown = False
-            for step in (last + 1, first - 1):
-                if 0 <= step < len(texts) and costs[step] <= left and self._touch(sentences, step, first, last):
-                    first, last, left, grown = min(first, step), max(last, step), left - costs[step], True
-            if not grown:
-                return sentences[first : last + 1]
+        left = room - self._cost(replace(passage, text=""))
+        for reach in _reaches(best, costs, left):
+            first, last = self._unbroken(sentences, best, *reach)
+            span = Span(sentences[first].document, sentences[first].start, sentences[last].end)
+            part = self.corpus.passage(span, score=passage.score)
+            if self._cost(part) <= room:
+                return part
+        return None
 
-    @staticmethod
-    def _touch(sentences: Sequence[Span], step: int, first: int, last: int) -> bool:
-        """Whether nothing but white space that was retrieved lies between; a gap was left out on purpose."""
-        near = sentences[last] if step > last else sentences[first]
-        there = sentences[step]
-        gap = there.start - near.end if step > last else near.start - there.end
-        return there.document == near.document and gap <= 2
+    def _unbroken(self, sentences: Sequence[Span], best: int, first: int, last: int) -> tuple[int, int]:
+        """The part of a run around the best sentence with nothing but blanks between: a gap was left out on purpose."""
+        start, end = best, best
+        while start > first and self._touch(sentences[start - 1], sentences[start]):
+            start -= 1
+        while end < last and self._touch(sentences[end], sentences[end + 1]):
+            end += 1
+        return start, end
+
+    def _touch(self, one: Span, other: Span) -> bool:
+        if one.document != other.document or one.end > other.start:
+            return False
+        return not self.corpus.text(Span(one.document, one.end, other.start)).strip()
 
     def _shortest(self, passages: Sequence[Passage]) -> Passage:
         """The shortest thing that could have been read: for the number in the refusal."""
         sentences = [s for p in passages for span in p.spans for s in self.corpus.sentences(span)]
         shortest = min(sentences, key=len, default=None)
         return passages[0] if shortest is None else self.corpus.passage(shortest)
+
+
+def _reaches(best: int, costs: Sequence[int], room: float) -> list[tuple[int, int]]:
+    """(first, last) around the best, the longest run whose costs fit first, then ever shorter ones.
+
+    Example:
+        >>> _reaches(1, [3, 2, 4, 9], 10)
+        [(0, 2), (1, 2), (1, 1)]
+    """
+    first = last = best
+    runs: list[tuple[int, int]] = []
+    left = room - costs[best] if costs else -1
+    while left >= 0:
+        runs.append((first, last))
+        after, before = last + 1, first - 1
+        if after < len(costs) and costs[after] <= left:
+            last, left = after, left - costs[after]
+        elif before >= 0 and costs[before] <= left:
+            first, left = before, left - costs[before]
+        else:
+            break
+    return runs[::-1]
 
 
 def chunk_tokens(corpus: Corpus, counter: Counter) -> float:

@@ -96,12 +96,15 @@ class Retrieve:
         reading = self._reading(models)
         filler = self._filler(question, view, models, reading)
         rewriting = line(question, models, self.templates)
-        found = self._found_for_nothing(question, corpus, view, models)
+        found = self._found_for_nothing(_with_history(question), corpus, view, models)
         if found is None:
             return reading.estimate(question, self._typical(filler, view, models), rewriting, exact=False)
         prompt = filler.tokens(filler.fill(found).passages)
+        exactly = Range.exactly(prompt)
+        about = Range(filler.tokens(()), prompt, max(prompt, filler.ceiling.tokens or 0))
+        exact = models.reader.counter.exact
         return reading.estimate(
-            question, Range.exactly(prompt), rewriting, exact=models.reader.counter.exact, notes=found.notes
+            question, about if question.history else exactly, rewriting, exact=exact, notes=found.notes
         )
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
@@ -158,6 +161,12 @@ class Retrieve:
         chunks = min(self._candidates(view, models), len(view.chunks))
         there = chunks * chunk_tokens(view, models.reader.counter)
         return Range(bare, bare + min(there, _FULL * (most - bare)), most)
+
+
+def _with_history(question: Question) -> Question:
+    """What is searched for in a plan: a follow-up's words are mostly those of the turns before it."""
+    said = " ".join(turn.text for turn in question.history[-2:])
+    return replace(question, text=f"{question.text} {said}") if said else question
 
 
 def _without_models(work: Work[T]) -> T | None:

@@ -1,0 +1,191 @@
+"""Marks, refusals, citations, and the answer built from them."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragctx.corpus import Corpus
+from ragctx.grounding import cite, grounded, refuses, sentences
+from ragctx.prompts import shipped
+from ragctx.types import Context, Document, Question, Span
+from ragctx.work import Completion
+
+LEASE = (
+    "Rent is 1,200 euros a month. It is due on the first day. The notice period is three months. "
+    "Pets are welcome if the landlord agrees in writing. The deposit is two months' rent."
+)
+
+
+def answer(text: str, corpus: Corpus, question: str = "What is the notice period?", **more: object):
+    return grounded(Question(question), "full", Completion(text, **more), corpus.everything(), corpus)
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "cited"),
+    [
+        ("Three months [1].", "Three months.", [(1,)]),
+        ("Three months.[1]", "Three months.", [(1,)]),
+        ("[2] Three months.", "Three months.", [(2,)]),
+        ("A is so [1, 2]. B is not [3][4].", "A is so. B is not.", [(1, 2), (3, 4)]),
+        ("A is so [1-3].", "A is so.", [(1, 2, 3)]),
+        ("A is so (document 2). B too [Passage 1].", "A is so. B too.", [(2,), (1,)]),
+        ("三个月【1】。", "三个月。", [(1,)]),
+        ("R v Smith [2019] is cited.", "R v Smith [2019] is cited.", [()]),
+        ("[1]", "", []),
+        ("", "", []),
+    ],
+)
+def test_marks_leave_the_text(said: str, text: str, cited: list[tuple[int, ...]]) -> None:
+    bare, found = sentences(said)
+    assert bare == text
+    assert [sentence.cited for sentence in found] == cited
+
+
+@given(st.text(alphabet="ab1. [],【】-\n", max_size=60))
+def test_any_text_is_taken_apart(said: str) -> None:
+    bare, found = sentences(said)
+    assert bare == bare.strip()
+    assert "".join(s.text for s in found).replace(" ", "").replace("\n", "") == "".join(bare.split())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Not in the documents.", "not in the documents", '"Not in the documents."',
+        "Not in the documents. The lease is silent.",
+        "The salary is not mentioned in the provided context.", "The documents do not specify a date.",
+        "The passages don't say.", "There is no information about pets in the text.", "I cannot find the answer.",
+        "I don't know.", "Unknown.", "The name of the dog was not given in any of the documents.",
+        "文档中没有提到。", "文中未提及租金。", "无法回答", "資料には記載されていません。", "N/A", "Not specified.",
+        "The text does not provide information on the dog's name.", "No information is given in the documents.",
+    ],
+)  # fmt: skip
+def test_refusals(said: str) -> None:
+    assert refuses(said, shipped().refusal)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Three months.", "Not in the documents of 2019 but in those of 2020.", "", "No.",
+        "The contract does not mention a fee.",
+        "Three months; the deposit is not mentioned in the documents.", "Unknown Pleasures was released in 1979.",
+        "Notice is three months, but the fee is not stated in the documents.", "No pets are allowed.",
+        "He did not pay the rent.",
+        "Nobody was informed about it.", "通知期间为三个月。",
+        "The documents do not state a date for the first, however the second ended in May.",
+    ],
+)  # fmt: skip
+def test_answers_are_no_refusals(said: str) -> None:
+    assert not refuses(said, shipped().refusal)
+
+
+def test_the_cited_sentence_is_found() -> None:
+    corpus = Corpus.of(LEASE)
+    made = answer("Three months [1].", corpus)
+    assert (made.text, made.unverified) == ("Three months.", 0)
+    [citation] = made.citations
+    assert citation.text == "The notice period is three months."
+    assert corpus.text(citation.span) == citation.text
+    assert (citation.source, citation.support) == ("text-1", 1.0)
+
+
+def test_figures_must_agree() -> None:
+    made = answer("The notice period is six months [1].", Corpus.of(LEASE))
+    assert made.citations == ()
+    assert made.unverified == 1
+
+
+@pytest.mark.parametrize("said", ["The rent is 1200 euros [1].", "Rent: 1,200 euros. [1]"])
+def test_figures_agree_however_they_are_written(said: str) -> None:
+    assert answer(said, Corpus.of(LEASE), "What is the rent?").citations[0].text == "Rent is 1,200 euros a month."
+
+
+def test_a_number_that_was_not_given_is_dropped_and_counted() -> None:
+    made = answer("Three months [7].", Corpus.of(LEASE))
+    assert made.unverified == 1
+    assert made.citations[0].text == "The notice period is three months.", "found without the model's help"
+
+
+def test_what_is_not_cited_is_found() -> None:
+    corpus = Corpus.of("The moon is far.", LEASE)
+    made = answer("The notice period is three months and pets are welcome if the landlord agrees.", corpus)
+    assert sorted(c.text for c in made.citations) == [
+        "Pets are welcome if the landlord agrees in writing.",
+        "The notice period is three months.",
+    ]
+    assert {c.span.document for c in made.citations} == {"text-2"}
+    assert all(0 < c.support < 1 for c in made.citations)
+
+
+@pytest.mark.parametrize("said", ["Bananas are yellow.", "Yes.", "Indeed it would be so."])
+def test_what_nothing_carries_has_no_citation(said: str) -> None:
+    assert answer(said, Corpus.of(LEASE)).citations == ()
+
+
+def test_chinese() -> None:
+    corpus = Corpus.of("租金每月一号到期。通知期间为三个月。允许养宠物。")
+    assert answer("通知期间是三个月[1]。", corpus, "通知期间有多长?").citations[0].text == "通知期间为三个月。"
+
+
+def test_pages_are_named() -> None:
+    first = "Rent is due on the first day. "
+    corpus = Corpus.over(Document("lease.pdf", first + "The notice period is three months.", pages=(0, len(first))))
+    assert answer("Three months [1].", corpus).citations[0].page == 2
+
+
+def test_a_citation_of_an_endless_line_is_cut_to_what_matters() -> None:
+    corpus = Corpus.of("alpha beta gamma " * 3000 + "the notice period is three months " + "delta epsilon " * 3000)
+    [citation] = answer("The notice period is three months [1].", corpus).citations
+    assert "notice period is three months" in citation.text
+    assert len(citation.text) < 1500
+    assert corpus.text(citation.span) == citation.text
+
+
+def test_a_book_is_searched_quickly() -> None:
+    book = "\n\n".join(
+        f"Chapter {n} speaks of the {n}th house. It was sold to person {n % 97} in {1500 + n}." for n in range(12_000)
+    )
+    corpus = Corpus.of(book)
+    started = time.perf_counter()
+    made = answer("The house of chapter 7000 was sold in 8500.", corpus, "When was it sold?")
+    assert time.perf_counter() - started < 5
+    assert "8500" in made.citations[0].text
+
+
+def test_refusal() -> None:
+    made = answer("Not in the documents.", Corpus.of(LEASE))
+    assert (made.text, made.answerable, made.citations) == ("The documents do not answer this question.", False, ())
+    assert made.coverage[0].share == 1.0
+
+
+def test_confidence_and_warnings() -> None:
+    corpus = Corpus.of(LEASE)
+    assert answer("Three months.", corpus).confidence is None
+    made = answer("Three months.", corpus, logprobs=(math.log(0.5), math.log(0.5)), finish="length", output_tokens=2)
+    assert made.confidence == 0.5
+    assert "cut at 2 tokens" in made.notes[0]
+
+
+PARTS = st.lists(
+    st.sampled_from(["Rent is due. ", "Three months! ", "x" * 700 + " ", "\n\n", "通知期间。"]), min_size=1
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(PARTS, st.text(max_size=40))
+def test_every_citation_is_verbatim(parts: list[str], said: str) -> None:
+    text = "".join(parts)
+    if not text.strip():
+        return
+    corpus = Corpus.of(text)
+    context = Context((corpus.passage(Span("text-1", 0, len(text))),))
+    _, found = sentences(f"{said} rent is due three months 通知期间 [1]")
+    for citation in cite(found, context, corpus, "When is rent due?").citations:
+        assert corpus.text(citation.span) == citation.text
+        assert citation.text.strip() == citation.text

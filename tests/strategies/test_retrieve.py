@@ -1,0 +1,183 @@
+"""Reading passages: to the token, in order, with everything else accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from ragctx.corpus import Chunking, Corpus
+from ragctx.errors import BudgetSpent, ConfigError, LimitError
+from ragctx.models import ModelFacts, Models
+from ragctx.strategies import Retrieve, ordered
+from ragctx.types import Budget, Context, Passage, Question, Span
+from ragctx.types.documents import characters_read
+from ragctx.work import Embed, Vectors, run
+
+
+def text(facts: int = 200) -> str:
+    return "\n\n".join(
+        f"House {n} was built in {1500 + n} by mason {n % 17}. Its roof is of type {n % 5}, its garden has {n} trees."
+        for n in range(facts)
+    )
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    return Corpus.of({"houses": text()}, chunking=Chunking(words=60))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A retriever that finds what it is told, best first."""
+
+    name: ClassVar[str] = "given"
+    spans: tuple[Span, ...]
+    asks: bool = False
+
+    def prepare(self, corpus, models):
+        yield from ()
+
+    def retrieve(self, question, corpus, limit, models):
+        if self.asks:
+            yield [Embed((question.text,), query=True)]
+        passages = tuple(corpus.passage(span, score=1 / (i + 1)) for i, span in enumerate(self.spans))
+        return Context(passages, notes=("given alone",), signals={"given": 1.0})
+
+
+def rendered(reader) -> int:
+    return reader.counter.render(reader.requests[-1].messages)
+
+
+def bare(reader, corpus: Corpus, asked: Question) -> int:
+    """Tokens of the prompt without any passage."""
+    strategy = Retrieve(retriever=Given(()))
+    filler = strategy._filler(asked, corpus, reader.models, strategy._reading(reader.models))
+    return filler.tokens(())
+
+
+@pytest.mark.parametrize("tokens", [60, 100, 137, 250, 500, 1000, 3000])
+def test_the_room_is_filled_and_never_overfilled(scripted, corpus: Corpus, tokens: int) -> None:
+    reader, asked = scripted(), Question("Which house has a roof of type 3 and was built by mason 4?")
+    reader.answer(Retrieve(tokens=tokens, retriever="bm25"), asked, corpus)
+    used = rendered(reader) - bare(reader, corpus, asked)
+    assert used <= tokens
+    assert used >= 0.8 * tokens
+
+
+def test_what_was_found_is_read_or_dropped(scripted, corpus: Corpus) -> None:
+    chunks = [corpus.chunks[i] for i in (3, 0, 9, 7, 12)]
+    answer = scripted().answer(Retrieve(tokens=150, retriever=Given(tuple(chunks))), "Why?", corpus)
+    read = answer.coverage[0].read
+    dropped = characters_read(d.span for d in answer.dropped).get("houses", 0)
+    assert read + dropped == sum(map(len, chunks))
+    assert read
+    assert dropped
+    assert {d.reason for d in answer.dropped} == {"over the token budget"}
+    assert "given alone" in answer.notes
+
+
+def test_the_best_passage_is_narrowed_to_its_best_sentences(scripted) -> None:
+    corpus = Corpus.of("Nothing at all is said here.\n" * 300 + "The gate opens at nine.")
+    whole = Span("text-1", 0, corpus.characters)
+    reader = scripted(lines=["The gate opens at nine [1]."])
+    answer = reader.answer(Retrieve(tokens=80, retriever=Given((whole,))), "When does the gate open?", corpus)
+    assert "The gate opens at nine." in reader.prompt
+    assert answer.citations[0].text == "The gate opens at nine."
+    assert sum(len(d.span) for d in answer.dropped) + answer.coverage[0].read >= corpus.characters - 2
+
+
+def test_a_gap_that_was_left_out_is_not_read(scripted) -> None:
+    corpus = Corpus.of("The gate opens at nine. SECRET SECRET SECRET. The gate closes at ten. " + "More words. " * 200)
+    first, last = Span("text-1", 0, 23), Span("text-1", 46, corpus.characters)
+    reader = scripted()
+
+    class Joined(Given):
+        def retrieve(self, question, corpus, limit, models):
+            yield from ()
+            return Context((corpus.passage(first, last),))
+
+    reader.answer(Retrieve(tokens=60, retriever=Joined(())), "When does the gate open and close?", corpus)
+    assert "gate" in reader.prompt.partition(" end\n")[0]
+    assert "SECRET" not in reader.prompt
+
+
+def test_no_room_is_refused_with_the_numbers(scripted, corpus: Corpus) -> None:
+    with pytest.raises(LimitError, match=r"retrieve\(tokens=5\) allows"):
+        scripted().answer(Retrieve(tokens=5), "house", corpus)
+    with pytest.raises(BudgetSpent) as refused:
+        scripted().answer(Retrieve(), Question("house", budget=Budget(tokens=330)), corpus)
+    assert refused.value.left == 330
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [("score", "12345"), ("rising", "54321"), ("edges", "13542"), ("document", "51423")],
+)
+def test_order(scripted, order: str, expected: str) -> None:
+    corpus = Corpus.of("Five is here. One is here. Four is here. Two is here. Three is here.")
+    sentences = corpus.sentences(Span("text-1", 0, corpus.characters))
+    ranked = tuple(sentences[i] for i in (1, 3, 4, 2, 0))
+    reader = scripted()
+    reader.answer(Retrieve(retriever=Given(ranked), order=order), "Which?", corpus)
+    names = {"One": "1", "Two": "2", "Three": "3", "Four": "4", "Five": "5"}
+    lines = reader.prompt.splitlines()
+    assert "".join(names[line.split()[0]] for line in lines if line.endswith("is here.")) == expected
+    assert [line.split("] ")[0].split("[")[1] for line in lines if "] text-1" in line] == list("12345")
+
+
+def test_orders_keep_every_passage() -> None:
+    passages = [Passage(str(i), (Span("a", 9 - i, 10 - i),)) for i in range(7)]
+    for order in ("edges", "score", "rising", "document"):
+        assert sorted(p.text for p in ordered(passages, order)) == sorted(p.text for p in passages)
+    with pytest.raises(ConfigError, match="document"):
+        ordered(passages, "random")
+
+
+@pytest.mark.parametrize("options", [{"tokens": 0}, {"candidates": 0}, {"order": "best"}])
+def test_options_that_make_no_sense(options: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        Retrieve(**options)  # type: ignore[arg-type]
+
+
+def test_nothing_found_reads_the_openings_and_says_so(scripted) -> None:
+    corpus = Corpus.of(*(f"Opening {n}. " + "Filler words follow. " * 200 for n in range(3)))
+    reader = scripted()
+    answer = reader.answer(Retrieve(tokens=900, retriever=Given(())), "???", corpus)
+    assert all(f"Opening {n}." in reader.prompt for n in range(3))
+    assert any("openings were read" in note for note in answer.notes)
+
+
+@pytest.mark.parametrize("tokens", [150, 500, 2000])
+def test_the_estimate_of_a_search_that_needs_a_model(scripted, corpus: Corpus, tokens: int) -> None:
+    """Chunks in an order nobody can know beforehand: the estimate stays within 15 %."""
+    reader, asked = scripted(), Question("Which house?")
+    order = np.random.default_rng(0).permutation(len(corpus.chunks))
+    strategy = Retrieve(tokens=tokens, retriever=Given(tuple(corpus.chunks[int(i)] for i in order), asks=True))
+    with_encoder = Models({**reader.models.roles, "encoder": ModelFacts("e")})
+    estimate = strategy.estimate(asked, corpus, with_encoder)
+
+    def reply(requests):
+        if isinstance(requests[0], Embed):
+            return [Vectors(np.zeros((1, 3), np.float32))]
+        return reader(requests)
+
+    run(strategy.read(asked, corpus, with_encoder), reply)
+    assert not estimate.exact
+    assert estimate.prompt.low <= rendered(reader) <= estimate.prompt.high
+    assert abs(estimate.prompt.expected - rendered(reader)) <= 0.15 * rendered(reader)
+    assert reader.requests[0].purpose == "answer"
+
+
+def test_a_plan_calls_no_model_and_is_quick(scripted, corpus: Corpus) -> None:
+    import time
+
+    models = scripted().models
+    strategy = Retrieve(retriever="bm25")
+    strategy.estimate(Question("Which house?"), corpus, models)
+    started = time.perf_counter()
+    for n in range(20):
+        strategy.estimate(Question(f"Which house has {n} trees?"), corpus, models)
+    assert (time.perf_counter() - started) / 20 < 0.1
