@@ -80,6 +80,7 @@ class Pipeline:
         lam: float | None = None,
         store: ReplyStore | None = None,
         notes: Iterable[str] = (),
+        settings: Mapping[str, object] | None = None,
     ) -> None:
         self.corpus = corpus
         self.backends = dict(backends)
@@ -87,6 +88,7 @@ class Pipeline:
         self.policy = policy or Policy.load()
         self.lam = self.policy.lam if lam is None else lam
         self.notes = tuple(notes)
+        self.settings = dict(settings or {})
         self.engine = Engine(self.backends, store=store)
         self._prepared = ""
         self._preparing = threading.Lock()
@@ -105,6 +107,7 @@ class Pipeline:
         cache: bool = True,
         folder: Path | None = None,
         progress: Callable[..., None] | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> Self:
         """A pipeline over files, folders, `Document`s, LangChain documents or a `Corpus`.
 
@@ -120,6 +123,7 @@ class Pipeline:
             cache: keep greedy replies on disk and reuse them for identical requests.
             folder: where text store and indexes live, in place of the cache folder.
             progress: called with the corpus's progress while it is indexed.
+            settings: plain JSON that a batch job keeps, so that whoever resumes it can build this pipeline again.
 
         Raises:
             ConfigError: an unknown name, or an extra is missing. InputError: documents cannot be read.
@@ -135,6 +139,7 @@ class Pipeline:
             lam=lam,
             store=assembly.reply_store() if cache else None,
             notes=notes,
+            settings=settings,
         )
 
     @property
@@ -264,7 +269,7 @@ class Pipeline:
         with open_job(
             Path(job),
             questions=asked,
-            configuration=self.configuration(budget, strategy),
+            configuration=self.configuration(strategy),
             manifest=self.corpus.manifest,
             plan=lambda: self.plan(asked, strategy=strategy),
         ) as store:
@@ -295,15 +300,15 @@ class Pipeline:
             notes=tuple(dict.fromkeys((*self.notes, *answer.notes))),
         )
 
-    def configuration(self, budget: int | Budget | None = None, strategy: str | None = None) -> dict[str, object]:
+    def configuration(self, strategy: str | None = None) -> dict[str, object]:
         """Everything a job's answers depend on besides questions and documents, as plain JSON; no secrets."""
         return {
             "models": {role: backend.facts.identity or backend.facts.name for role, backend in self.backends.items()},
             "strategies": {name: repr(value) for name, value in sorted(self.strategies.items())},
-            "policy": self.policy.digest,
+            "policy": self.policy.label,
             "lambda": self.lam,
-            "budget": repr(Budget.of(budget)),
             "strategy": strategy,
+            "settings": self.settings,
         }
 
     def _decide(

@@ -71,7 +71,15 @@ class Settings(BaseModel):
                 prices=Prices(**self.prices.model_dump()) if self.prices else None,
                 cache=self.reply_cache,
                 progress=progress,
+                settings=self._portable(),
             )
+
+    def _portable(self) -> dict[str, object]:
+        """These settings as a job freezes them: paths made absolute, so that it goes on from any folder."""
+        absolute = tuple(str(Path(name).expanduser().absolute()) for name in self.documents)
+        policy = str(Path(self.policy).absolute()) if self.policy else None
+        held = self.model_copy(update={"documents": absolute, "policy": policy})
+        return held.model_dump(mode="json", by_alias=True)
 
 
 def settings(config: Path | None = None, **flags: object) -> Settings:

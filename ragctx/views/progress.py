@@ -63,3 +63,19 @@ def streamed(events: Iterable[Event], *, quiet: bool = False) -> Answer:
     if answer is None:
         raise RuntimeError("a stream ended without an answer")
     return answer
+
+
+@contextmanager
+def batch(total: int) -> Iterator[Callable[[object], None]]:
+    """A callback for a job's events that draws one bar with tokens a second and time left."""
+    from ragctx.batch import Tick
+
+    with bars("{task.fields[speed]}") as progress:
+        task = progress.add_task("questions", total=total, speed="")
+
+        def show(event: object) -> None:
+            if isinstance(event, Tick):
+                speed = f"{event.tokens_per_second:,.0f} tokens/s" if event.finished else ""
+                progress.update(task, completed=event.done + event.failed, speed=speed)
+
+        yield show

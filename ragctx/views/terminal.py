@@ -13,7 +13,9 @@ from ragctx.types import Answer, Candidate, Citation, Decision
 from ragctx.views.numbers import money, seconds, share, spread, whole
 
 if TYPE_CHECKING:
+    from ragctx.batch import RowResult, Status
     from ragctx.corpus import Corpus
+    from ragctx.evaluation.scoring import KindRow
     from ragctx.routing import Plan
 
 DIM, STRONG, WARN = "dim", "bold", "yellow"
@@ -197,4 +199,44 @@ def findings(values: Sequence[Mapping[str, Any]]) -> RenderableType:
     for finding in values:
         mark = Text("ok", "green") if finding["ok"] else Text("-" if finding["optional"] else "FAILED", WARN)
         table.add_row(finding["what"], mark, Text(str(finding["detail"])), Text(str(finding["remedy"])))
+    return table
+
+
+def row(value: RowResult) -> RenderableType:
+    """One finished row of a job in three or four lines."""
+    asked = Text(value.question.text, STRONG)
+    if value.answer is None:
+        message = value.failure.message if value.failure else "no answer"
+        return Group(asked, Text(f"  failed: {message}", "red"), Text(""))
+    text = " ".join(value.answer.text.split())
+    lines: list[RenderableType] = [asked, Text(f"  {text}", "" if value.answer.answerable else WARN)]
+    lines += [Text("  ") + _citation(n, citation) for n, citation in enumerate(value.answer.citations[:2], 1)]
+    return Group(*lines, Text(f"  {account(value.answer)}", DIM), Text(""))
+
+
+def status(value: Status) -> RenderableType:
+    """Where a job stands, what it spent, and how the plan held."""
+    spent = f"{whole(value.tokens)} tokens, {seconds(value.seconds)} of model time, money {money(value.money)}"
+    lines = [
+        Text(
+            f"{value.total} questions: {value.answered} answered, {value.declined} declined, {value.failed} failed, "
+            f"{value.pending} pending",
+            STRONG,
+        ),
+        Text(f"spent: {spent}"),
+    ]
+    if value.ratios:
+        held = ", ".join(f"{name} {ratio:.2f}" for name, ratio in value.ratios.items())
+        lines.append(Text(f"actual over planned: {held}", DIM))
+    lines += [Text(f"{count} x {name}", "red") for name, count in value.failures.items()]
+    return Group(*lines, *_notes([value.stopped] if value.stopped else []))
+
+
+def kinds(rows: Sequence[KindRow]) -> RenderableType:
+    """Share correct by kind of question, with what was declined and what failed."""
+    numbers = ("questions", "correct", "share", "declined", "failed", "F1")
+    table = _table("kind", *numbers, numbers=numbers)
+    for row in rows:
+        counts = (str(row.questions), str(row.correct), share(row.share), str(row.declined), str(row.failed))
+        table.add_row(Text(row.kind or "(none)"), *counts, f"{row.f1:.2f}")
     return table

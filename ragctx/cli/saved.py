@@ -1,0 +1,66 @@
+"""Finds answers again: in job files, and in JSON lines that `ask --json` or `batch export` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ragctx.errors import ConfigError, InputError, UnknownName
+from ragctx.types import Answer
+
+SQLITE = b"SQLite format 3\0"
+
+
+def find_answer(path: Path, question: str | None) -> Answer:
+    """The answer of one question.
+
+    Raises:
+        ConfigError: no such file, or several answers and no question named. UnknownName: no answer has that id.
+        InputError: the row failed, or the file holds something else.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}: name a job file, or answers saved with --json or batch export")
+    answers = dict(_job(path) if path.read_bytes()[: len(SQLITE)] == SQLITE else _lines(path))
+    if question is None:
+        if len(answers) != 1:
+            raise ConfigError(f"{path} holds {len(answers)} answers: choose one with --id ({_some(answers)})")
+        question = next(iter(answers))
+    if question not in answers:
+        raise UnknownName("question id", question, answers)
+    found = answers[question]
+    if isinstance(found, str):
+        raise InputError(f"question {question!r} failed: {found}")
+    return found
+
+
+def _some(answers: dict[str, Answer | str]) -> str:
+    return ", ".join(list(answers)[:5]) + (", ..." if len(answers) > 5 else "")
+
+
+def _job(path: Path) -> Iterator[tuple[str, Answer | str]]:
+    from ragctx.batch import JobStore
+
+    with JobStore.open(path) as store:
+        for row in store.results():
+            yield row.id, row.answer if row.answer is not None else str(row.failure and row.failure.message)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Answer | str]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if line.strip():
+            yield _line(line, f"{path}, line {number}")
+
+
+def _line(line: str, where: str) -> tuple[str, Answer | str]:
+    """An answer on its own, or an exported row that holds one."""
+    try:
+        row: dict[str, Any] = json.loads(line)
+        held = row.get("answer", row) if "strategy" not in row or isinstance(row.get("answer"), dict) else row
+        if not isinstance(held, dict):
+            return str(row.get("id")), str((row.get("failure") or {}).get("message", "no answer"))
+        answer = Answer.from_json(json.dumps(held))
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{where} is not a saved answer ({type(error).__name__}): save with --json") from None
+    return answer.question, answer
