@@ -23,7 +23,7 @@ WRONG = [
     ("lam = 0.05", "lam = 0.05\ndigest = 'x'", "digest: unknown key"),
     ("typical_words = 12", "typical_words = 12\ntypical = 1", "kinds.typical: unknown key"),
     ("typical_words = 12", "typical_words = 0", "above 0"),
-    ("single_fact = 0.60", "singel_fact = 0.60", "kinds.priors: needs exactly the kinds"),
+    ("single_fact = 0.75", "singel_fact = 0.75", "kinds.priors: needs exactly the kinds"),
     ("coverage_top1 = -3.0", "coverage_top9 = -3.0", "unanswerable.weights.coverage_top9: unknown signal"),
     ('toward = "summary"', 'toward = "gossip"', "unknown kind 'gossip'"),
     (r"pattern = '\b(summar", r"pattern = '\b((summar", "not a regular expression"),
