@@ -200,5 +200,6 @@ def _decision(
 
 
 def _behind(candidate: Candidate, chosen: Candidate) -> str:
-    better, dearer = candidate.quality - chosen.quality, candidate.cost - chosen.cost
+    better = round(candidate.quality - chosen.quality, 2) + 0.0
+    dearer = round(candidate.cost - chosen.cost, 2) + 0.0
     return f"score {candidate.score:.3f} against {chosen.score:.3f}: quality {better:+.2f}, cost {dearer:+.2f}"

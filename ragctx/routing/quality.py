@@ -63,7 +63,7 @@ def _figure(figures: Figures, kind: str, policy: Policy, signals: Mapping[str, f
     if figures.toward and points[-1][0] < 1.0:
         whole = _figure(policy.strategies[figures.toward], kind, policy, signals, 1.0)
         points = (*points, (1.0, whole))
-    return interpolate(points, min(1.0, share_read), logarithmic=True)
+    return interpolate(points, min(1.0, share_read))
 
 
 def _additions(strategy: str, policy: Policy, signals: Mapping[str, float]) -> float:

@@ -71,8 +71,9 @@ def _out(other: Candidate) -> str:
 
 
 def _against(chosen: Candidate, other: Candidate) -> str:
-    better = other.quality - chosen.quality
-    times = f"{other.cost / chosen.cost:.1f}x" if chosen.cost else "more"
-    if other.cost > chosen.cost:
-        return f"{other.strategy} would cost {times} for {better:+.2f}"
-    return f"{other.strategy} would cost {times} at {better:+.2f}"
+    gain = round(other.quality - chosen.quality, 2) + 0.0
+    ratio = other.cost / chosen.cost if chosen.cost else float("inf")
+    cost = f"{ratio:.1f}x" if ratio >= 1.95 else f"{ratio:.2f}x"
+    if gain < 0:
+        return f"{other.strategy} would cost {cost} and lose {-gain:.2f}"
+    return f"{other.strategy} would cost {cost} for {gain:+.2f}"

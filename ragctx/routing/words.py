@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 _WORD = re.compile(r"[^\W_]+")
@@ -22,6 +22,7 @@ def _list(name: str) -> frozenset[str]:
     return frozenset(table[name].split())
 
 
+@lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
     """A crude common stem: enough for "invoices" to meet "invoice" and "signed" to meet "signs".
 
