@@ -123,7 +123,7 @@ class _Run:
             entry = replace(entry, raw=seen.digest)
             found = load(path, seen, findings)
             rows = tuple(self._row(each, item.base, item.key, findings.notes) for each in found)
-        except (OSError, MissingExtra, UnreadableDocument) as error:
+        except (OSError, UnicodeError, MissingExtra, UnreadableDocument) as error:
             return _refused(entry, item, error)
         notes = (*findings.notes, *(f"{row.id} has no visible text" for row in rows if not row.stored.chunks))
         problems = tuple((problem.source, problem.why, problem.remedy) for problem in findings.problems)
@@ -131,7 +131,7 @@ class _Run:
 
     def _row(self, found: Extracted, base: str, source: str, notes: list[str]) -> Row:
         name = base + found.suffix
-        stored = self._segment.add(self._clock.read(clean(found.pieces, notes, name), base))
+        stored = self._segment.add(self._clock.read(clean(found.pieces, notes, name), base), found.pages)
         # Some loaders learn where pages begin while the text streams by, so pages are looked at last.
         return Row(name, source, stored, found.suffix, found.title, tuple(found.pages), dict(found.metadata))
 
@@ -143,6 +143,9 @@ def _refused(entry: Entry, item: FileItem, error: Exception) -> Entry:
     elif isinstance(error, MissingExtra):
         what, _, remedy = str(error).rpartition(": ")
         problem, entry = UnreadableDocument(item.key, what, remedy), replace(entry, raw="", looked=0)
+    elif isinstance(error, UnicodeError):
+        problem = UnreadableDocument(item.key, "it changed while it was read", "run again")
+        entry = replace(entry, raw="", looked=0)
     else:
         why = getattr(error, "strerror", None) or str(error)
         problem = UnreadableDocument(item.key, why, "check that it exists and its permissions")

@@ -8,7 +8,8 @@ spaces) is divided by `semchunk`, which prefers line breaks, then clause marks, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from ragctx.corpus.chunking import Chunking
@@ -40,10 +41,16 @@ def _crowded(text: str) -> int:
     return sum(-(-len(part) // _LONGEST) for part in text.split())
 
 
-def cut(blocks: Iterable[str], chunking: Chunking) -> Iterator[tuple[int, int]]:
+def cut(blocks: Iterable[str], chunking: Chunking, pages: Sequence[int] = ()) -> Iterator[tuple[int, int]]:
     """(start, end) of every chunk of a text that arrives in pieces.
 
     Chunks do not overlap, are not blank, begin and end with a visible character, and together hold all visible text.
+    None reaches over a page's end, so that a filter by page admits all of a page's text and no other.
+
+    Args:
+        blocks: the text, in order, cut anywhere.
+        chunking: how large chunks may be.
+        pages: character offset of each page; may grow while `blocks` are read, as long as it is ahead of them.
 
     Example:
         >>> text = "One two. Three four. Five."
@@ -60,8 +67,9 @@ def cut(blocks: Iterable[str], chunking: Chunking) -> Iterator[tuple[int, int]]:
             continue
         begin = offset + len(sentence) - len(sentence.lstrip())
         parted = parted or "\n\n" in sentence[: begin - offset]
-        for first, last, size in _pieces(begin, visible, chunking.words):
-            if weight and (weight + size > chunking.words or (parted and weight >= settled)):
+        for first, last, size in _pieces(begin, visible, chunking.words, pages):
+            turned = bool(pages) and bisect_right(pages, first) > bisect_right(pages, start)
+            if weight and (turned or weight + size > chunking.words or (parted and weight >= settled)):
                 yield start, end
                 weight = 0
             start, end, weight, parted = first if not weight else start, last, weight + size, False
@@ -70,23 +78,29 @@ def cut(blocks: Iterable[str], chunking: Chunking) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _pieces(begin: int, sentence: str, limit: int) -> Iterator[tuple[int, int, int]]:
-    """(start, end, words) of a sentence, in several pieces where it is over the limit."""
-    size = words(sentence)
-    if size <= limit:
-        yield begin, begin + len(sentence), size
-        return
-    borders = [*_divide(sentence, limit), len(sentence)]
-    for left, right in pairwise(borders):
-        piece = sentence[left:right]
-        lead = len(piece) - len(piece.lstrip())
+def _pieces(begin: int, sentence: str, limit: int, pages: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """(start, end, words) of a sentence, in several pieces where it turns the page or is over the limit."""
+    turns = pages[bisect_right(pages, begin) : bisect_left(pages, begin + len(sentence))] if pages else ()
+    for at, part in _parts(begin, sentence, [turn - begin for turn in turns]):
+        size = words(part)
+        if size <= limit:
+            yield at, at + len(part), size
+            continue
+        for start, piece in _parts(at, part, _divide(part, limit)):
+            yield start, start + len(piece), words(piece)
+
+
+def _parts(begin: int, text: str, inner: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """(offset, visible text) of what lies between some inner borders."""
+    for left, right in pairwise([0, *inner, len(text)]):
+        piece = text[left:right]
         if visible := piece.strip():
-            yield begin + left + lead, begin + left + lead + len(visible), words(visible)
+            yield begin + left + len(piece) - len(piece.lstrip()), visible
 
 
 def _divide(sentence: str, limit: int) -> list[int]:
-    """Starts of the pieces. Only starts are taken from semchunk: a piece reaches to the next, so nothing is lost."""
+    """Starts of all pieces but the first. Only starts are taken from semchunk: a piece reaches to the next, so nothing is lost."""
     from semchunk import chunk
 
     _, offsets = chunk(sentence, limit, words, memoize=False, offsets=True)
-    return [0, *(start for start, _ in offsets[1:])]
+    return [start for start, _ in offsets[1:]]

@@ -120,6 +120,7 @@ class Corpus:
 
         A document in memory takes the place of the one of its id; what was removed before and is named again is back.
         """
+        self._must_be_whole()
         listed, wanted = named(sources), self._opened.wanted
         bases = {item.base for item in items(listed)}
         texts = {each.base for each in listed if isinstance(each, TextItem) and not each.shared}
@@ -297,9 +298,12 @@ class Corpus:
     def __repr__(self) -> str:
         return f"<corpus of {len(self):,} documents, {self.characters:,} characters, {len(self.chunks):,} chunks>"
 
-    def _change(self, wanted: Wanted, report: Report | None) -> None:
+    def _must_be_whole(self) -> None:
         if self._base is not None:
             raise InputError("a view cannot be changed: change the corpus it was selected from")
+
+    def _change(self, wanted: Wanted, report: Report | None) -> None:
+        self._must_be_whole()
         there = tuple(each for each in wanted.sources if isinstance(each, TextItem) or Path(each).exists())
         self._take(brought(self._store, replace(wanted, sources=there), report))
 

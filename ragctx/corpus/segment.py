@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -52,12 +52,12 @@ class Segment:
         self._writer.abandon()
         self._replacing.__exit__(kind, error, trace)
 
-    def add(self, pieces: Iterable[str]) -> Stored:
+    def add(self, pieces: Iterable[str], pages: Sequence[int] = ()) -> Stored:
         """Store a text that streams by, and its chunks; a text that is known already is taken back and shared."""
         writer, place = self._opened(), list[Stored]()
         begun = writer.size
         try:
-            found = list(cut(writer.write(pieces, place, self.name), self._chunking))
+            found = list(cut(writer.write(pieces, place, self.name, pages), self._chunking, pages))
         except BaseException:
             writer.take_back(begun)
             raise
@@ -73,7 +73,7 @@ class Segment:
         place: list[Stored] = []
         for _ in self._opened().write(text.blocks(), place, self.name):
             pass
-        stored = replace(place[0], chunk=self._chunks, chunks=len(bounds))
+        stored = replace(place[0], digest=text.digest, chunk=self._chunks, chunks=len(bounds))
         self._keep(stored, np.asarray(bounds))
         return stored
 

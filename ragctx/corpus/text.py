@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -30,7 +30,8 @@ class Stored:
     """Where a text lies.
 
     Attributes:
-        digest: SHA-256 of the text, shortened; `segment`: name of the file that holds it.
+        digest: SHA-256 of the text, and of its page borders where it has any, shortened: what chunks depend on.
+        segment: name of the file that holds it.
         offset: first byte. length: characters. widths: bytes per character of each block, one digit a block.
         chunk, chunks: row of its first chunk in the segment's chunk table, and how many there are.
     """
@@ -114,12 +115,17 @@ class StoredText:
         return f"<text of {len(self):,} characters: {shown!r}{'...' if len(self) > len(shown) else ''}>"
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, StoredText):
-            return self._stored.digest == other._stored.digest and len(self) == len(other)
-        return isinstance(other, str) and len(other) == len(self) and str(self) == other
+        if isinstance(other, StoredText) and self._stored.digest == other._stored.digest:
+            return True
+        return isinstance(other, (str, StoredText)) and len(other) == len(self) and str(self) == str(other)
 
     def __hash__(self) -> int:
-        return hash(self._stored.digest)
+        return hash(len(self))
+
+    @property
+    def digest(self) -> str:
+        """The digest it is stored under."""
+        return self._stored.digest
 
     def blocks(self, size: int = BLOCK) -> Iterator[str]:
         """The text in pieces of `size` characters."""
@@ -176,7 +182,9 @@ class TextWriter:
             self._file.truncate()
         self.size = size
 
-    def write(self, pieces: Iterable[str], into: list[Stored], segment: str) -> Iterator[str]:
+    def write(
+        self, pieces: Iterable[str], into: list[Stored], segment: str, pages: Sequence[int] = ()
+    ) -> Iterator[str]:
         """Store a text while it streams by: yields it on, and appends its place to `into` at the end."""
         hashed, offset, length, widths = hashlib.sha256(), self.size, 0, list[str]()
         for block in _blocks(pieces):
@@ -188,6 +196,8 @@ class TextWriter:
             length += len(block)
             widths.append(width)
             yield block
+        if pages:
+            hashed.update(f"\0pages {list(pages)}".encode())
         into.append(Stored(hashed.hexdigest()[:32], segment, offset, length, "".join(widths)))
 
 

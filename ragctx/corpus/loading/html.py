@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from ragctx.corpus.loading.extracted import Extracted, Findings
-from ragctx.corpus.loading.inspection import Inspection
+from ragctx.corpus.loading.inspection import Inspection, decodes
 from ragctx.corpus.loading.plain import decoded
 
 _HIDDEN = {"script", "style", "template", "noscript", "title"}
@@ -31,7 +30,7 @@ def load(path: Path, seen: Inspection, findings: Findings) -> Iterator[Extracted
     Raises:
         UnreadableDocument: it is not text.
     """
-    reader, steps = VisibleText(), decoded(path, _declared(seen), findings)
+    reader, steps = VisibleText(), decoded(path, _declared(path, seen), findings)
     # The title is wanted before the text is read on; it stands at the top.
     first = reader.read(next(steps, ""))
     yield Extracted(_pieces(reader, first, steps), title=reader.title)
@@ -129,12 +128,10 @@ def _pieces(reader: VisibleText, first: str, steps: Iterator[str]) -> Iterator[s
     yield reader.read("", last=True)
 
 
-def _declared(seen: Inspection) -> Inspection:
-    """What a page that is not UTF-8 says of its own encoding is no guess."""
+def _declared(path: Path, seen: Inspection) -> Inspection:
+    """What a page that is not UTF-8 says of its own encoding is no guess, if it is so."""
     found = _CHARSET.search(seen.head)
     if not seen.guessed or found is None:
         return seen
-    try:
-        return replace(seen, encoding=codecs.lookup(found[1].decode("ascii", "ignore")).name)
-    except LookupError:
-        return seen
+    encoding = found[1].decode("ascii", "ignore")
+    return replace(seen, encoding=encoding, guessed=False) if decodes(path, encoding) else seen

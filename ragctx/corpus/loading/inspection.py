@@ -61,6 +61,17 @@ def inspect(path: Path) -> Inspection:
     return Inspection(hashed.hexdigest()[:32], size, head, encoding, guessed=encoding == "cp1252")
 
 
+def decodes(path: Path, encoding: str) -> bool:
+    """Whether a file is text in an encoding that somebody names."""
+    try:
+        with path.open(encoding=encoding) as file:
+            while file.read(_STEP):
+                pass
+    except (LookupError, UnicodeError):
+        return False
+    return True
+
+
 def _decodes(decoder: codecs.IncrementalDecoder | None, step: bytes, *, final: bool) -> bool:
     if decoder is None:
         return True
