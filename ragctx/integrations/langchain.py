@@ -1,0 +1,267 @@
+"""ragctx inside LangChain: a retriever, a document compressor and a runnable. Needs the extra `langchain`.
+
+Only `langchain_core` is imported, so that the adapters outlive LangChain's other packages.
+
+    from ragctx.integrations.langchain import RagctxCompressor, RagctxRetriever, as_runnable
+
+    chain = RagctxRetriever(corpus=Corpus.over("contracts/")) | format_documents | prompt | model
+    answers = as_runnable(Pipeline.over("contracts/"))
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ragctx import registry
+from ragctx.contracts import Retriever
+from ragctx.corpus import Corpus
+from ragctx.engine import Delta, Engine
+from ragctx.errors import ConfigError, InputError, MissingExtra, RequestFailed
+from ragctx.integrations.narrowing import Narrow
+from ragctx.models import ModelFacts, Models
+from ragctx.questions import Questions
+from ragctx.types import Answer, Budget, Context, Passage, Question, Span
+from ragctx.work import Reply, Request, Work, run
+
+try:
+    from langchain_core.documents import BaseDocumentCompressor, Document
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.runnables import Runnable, RunnableConfig
+    from pydantic import ConfigDict
+except ImportError as missing:
+    raise MissingExtra("the LangChain integration", "langchain", "langchain-core") from missing
+
+if TYPE_CHECKING:
+    from ragctx.pipeline import Event, Pipeline
+
+_log = logging.getLogger(__name__)
+
+
+class RagctxRetriever(BaseRetriever):  # type: ignore[misc]  # the base class is untyped to mypy
+    """Retrieves passages of a corpus; every document says where its text stands.
+
+    A document's metadata has `source`, `document` (id in the corpus), `page`, `start` and `end` (characters of the
+    extracted text) and `score`. With the `local` extra, dense and hybrid retrieval use the default encoder; without it
+    hybrid is BM25 alone, which is logged as a warning.
+
+    Attributes:
+        corpus: what is searched. retriever: a registered name, or a ragctx retriever.
+        limit: the most chunks; neighbours are joined into one document.
+        where: filters documents, metadata, pages.
+        engine: drives retrieval that asks a model; e.g. `pipeline.engine`, to share its encoder.
+
+    Example:
+        >>> corpus = Corpus.of("Pets are fine.", "Rent is ten.")
+        >>> [found] = RagctxRetriever(corpus=corpus, retriever="bm25").invoke("What is the rent?")
+        >>> found.page_content, found.metadata["document"], found.metadata["start"]
+        ('Rent is ten.', 'text-2', 0)
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, ignored_types=(cached_property,))
+
+    corpus: Corpus
+    retriever: Any = "hybrid"
+    limit: int = 8
+    where: Any = None
+    engine: Engine | None = None
+
+    def _get_relevant_documents(self, query: str, *, run_manager: object) -> list[Document]:
+        return self._told(self._driver.run(self._search(query)).result())
+
+    async def _aget_relevant_documents(self, query: str, *, run_manager: object) -> list[Document]:
+        return self._told((await self._driver.arun(self._search(query))).result())
+
+    @cached_property
+    def _driver(self) -> Engine:
+        """The engine given, or one with the default encoder where that is installed and wanted."""
+        from ragctx.encoders import DEFAULT, available, open_encoder
+
+        if self.engine is not None:
+            return self.engine
+        wanted = self.retriever != "bm25" and available(DEFAULT)
+        return Engine({"encoder": open_encoder(DEFAULT)} if wanted else {})
+
+    def _search(self, query: str) -> Work[Context]:
+        """Work that brings the index up to date, then searches; both return at once where nothing is to be done."""
+        named = self.retriever
+        searcher: Retriever = registry.make("retrievers", named) if isinstance(named, str) else named
+        models = self._driver.models
+        yield from searcher.prepare(self.corpus, models)
+        question = Question(query, where=self.where)
+        return (yield from searcher.retrieve(question, self.corpus, self.limit, models))
+
+    def _told(self, context: Context) -> list[Document]:
+        for note in context.notes:
+            _log.warning("%s", note)
+        return [_document(passage) for passage in context.passages]
+
+
+class RagctxCompressor(BaseDocumentCompressor):  # type: ignore[misc]  # as above
+    """Narrows documents to a token budget, whatever retriever they come from.
+
+    Each returned document keeps its metadata and gains `spans`: which characters of the text it came with were kept, as
+    [start, end] pairs. Documents of which nothing was kept are left out.
+
+    Attributes:
+        budget: most tokens of all documents together, by the counter of `models`' reader.
+        compressor: a ragctx compressor; by default `Narrow`, which goes by the question's words and asks no model.
+        models: who counts; an estimate from characters by default. engine: drives compressors that ask a model.
+
+    Example:
+        >>> pages = [Document("Pets are fine. " * 30 + "The rent is ten.")]
+        >>> narrow = RagctxCompressor(budget=20, compressor=Narrow(words=8))
+        >>> [kept] = narrow.compress_documents(pages, "What is the rent?")
+        >>> kept.page_content, kept.metadata["spans"]
+        ('The rent is ten.', [[450, 466]])
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    budget: int = 2000
+    compressor: Any = Narrow()
+    models: Any = Models({"reader": ModelFacts("estimate")})
+    engine: Engine | None = None
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: object = None
+    ) -> Sequence[Document]:
+        """The documents narrowed to the budget, in the order given."""
+        work = self._work(documents, query)
+        context = self.engine.run(work).result() if self.engine else run(work, _no_model)
+        return _regained(context, documents)
+
+    async def acompress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: object = None
+    ) -> Sequence[Document]:
+        """`compress_documents` for async callers."""
+        if self.engine is None:
+            return await asyncio.to_thread(self.compress_documents, documents, query)
+        return _regained((await self.engine.arun(self._work(documents, query))).result(), documents)
+
+    def _work(self, documents: Sequence[Document], query: str) -> Work[Context]:
+        passages = (
+            Passage(document.page_content, (Span(str(number), 0, len(document.page_content)),))
+            for number, document in enumerate(documents)
+        )
+        return self.compressor.compress(Question(query), Context(tuple(passages)), self.budget, self.models)  # type: ignore[no-any-return]
+
+
+class PipelineRunnable(Runnable[Any, Any]):  # type: ignore[misc]  # as above
+    """A pipeline as a step of a chain: made by `as_runnable`."""
+
+    def __init__(self, pipeline: Pipeline, budget: int | Budget | None, strategy: str | None, *, text: bool) -> None:
+        self.name = "ragctx"
+        self._pipeline, self._text = pipeline, text
+        self._how: dict[str, Any] = {"budget": budget, "strategy": strategy}
+
+    def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> Any:  # noqa: ANN401
+        """The answer to one question."""
+        return self._call_with_config(self._ask, input, config, run_type="chain")
+
+    async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> Any:  # noqa: ANN401
+        """`invoke` for async callers."""
+        return await self._acall_with_config(self._aask, input, config, run_type="chain")
+
+    def stream(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> Iterator[Any]:
+        """The answer's text piece by piece, as the model writes it."""
+        if not self._text:
+            yield self.invoke(input, config)
+            return
+        told = _Told()
+        for event in self._pipeline.stream(_question(input), **self._how):
+            yield from told.hear(event)
+
+    async def astream(
+        self, input: object, config: RunnableConfig | None = None, **kwargs: object
+    ) -> AsyncIterator[Any]:
+        """`stream` for async callers."""
+        if not self._text:
+            yield await self.ainvoke(input, config)
+            return
+        told = _Told()
+        async for event in self._pipeline.astream(_question(input), **self._how):
+            for piece in told.hear(event):
+                yield piece
+
+    def _ask(self, input: object) -> str | Answer:
+        return self._shown(self._pipeline.ask(_question(input), **self._how))
+
+    async def _aask(self, input: object) -> str | Answer:
+        return self._shown(await self._pipeline.aask(_question(input), **self._how))
+
+    def _shown(self, answer: Answer) -> str | Answer:
+        return answer.text if self._text else answer
+
+
+def as_runnable(
+    pipeline: Pipeline, *, budget: int | Budget | None = None, strategy: str | None = None, text: bool = True
+) -> PipelineRunnable:
+    """A pipeline as a LangChain runnable: invoke, ainvoke, batch, abatch, stream, astream.
+
+    The input is a text, a `Question`, or a mapping such as {"question": ..., "history": [...], "where": {...}}.
+    Streamed text is what the model writes, with the marks of its citations; the invoked answer is without them.
+
+    Args:
+        pipeline: answers the questions; it stays the caller's to close.
+        budget: ceiling for each question.
+        strategy: use this one, instead of letting the router choose.
+        text: give texts, which fit the next step of a chain; False gives whole `Answer`s with citations and usage.
+    """
+    return PipelineRunnable(pipeline, budget, strategy, text=text)
+
+
+class _Told:
+    """Turns a pipeline's events into text that is only ever added to."""
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def hear(self, event: Event) -> Iterator[str]:
+        """New text of the event; the whole answer at the end where a strategy streamed nothing."""
+        answer = getattr(event, "answer", None)
+        text = event.text if isinstance(event, Delta) else answer.text if answer and not self.said else ""
+        if self.said and isinstance(event, Delta) and event.restart:
+            raise RequestFailed(
+                "malformed",
+                "a retry began the answer anew after part of it had been streamed: use invoke, or Pipeline.stream, "
+                "whose events say when to begin again",
+            )
+        if text:
+            self.said = True
+            yield text
+
+
+def _no_model(requests: Sequence[Request]) -> Sequence[Reply]:
+    raise ConfigError("this compressor asks a model: give RagctxCompressor an engine, e.g. engine=pipeline.engine")
+
+
+def _question(value: object) -> Question:
+    if isinstance(value, (str, Question, Mapping)):
+        return Questions.of([value])[0]
+    raise InputError(f"a question is a text, a Question or a mapping with 'question', not {type(value).__name__}")
+
+
+def _document(passage: Passage) -> Document:
+    first, last = passage.spans[0], passage.spans[-1]
+    place = {"source": passage.source, "document": first.document, "page": passage.page, "score": passage.score}
+    return Document(page_content=passage.text, metadata={**place, "start": first.start, "end": last.end})
+
+
+def _regained(context: Context, given: Sequence[Document]) -> list[Document]:
+    """LangChain documents again, each with the metadata of the one it was cut from."""
+    for note in context.notes:
+        _log.warning("%s", note)
+    return [
+        Document(
+            page_content=passage.text,
+            metadata={
+                **given[int(passage.spans[0].document)].metadata,
+                "spans": [[span.start, span.end] for span in passage.spans],
+            },
+        )
+        for passage in context.passages
+    ]
