@@ -74,6 +74,7 @@ class Call:
     errand: Errand | None = None
     task: asyncio.Task[None] | None = None
     _last: Bill = NOTHING
+    _resting: bool = False
 
     def join(self, party: Party) -> None:
         """Wait for this call too."""
@@ -101,6 +102,10 @@ class Call:
             outcome: Result | Exception = await self._result()
         except Exception as error:  # noqa: BLE001 - the store may be anybody's; its error goes to the works
             outcome = error
+        finally:
+            self._wake()
+        if not self.waiting:  # a backend kept a cancelled call alive to its end; nobody is there to hear of it
+            return
         payer, *others = self.waiting
         self.waiting = []
         payer.deliver(outcome)
@@ -119,15 +124,30 @@ class Call:
         return Result(reply, self.total, self._last)
 
     async def _once(self) -> Reply:
+        self._wake()
         self.stream.begin()
         self.errand = Errand(self.prepared.request, self.stream.take if self.stream.listeners else None)
         self.began = time.perf_counter()
         reply = await self.prepared.lane.serve(self.errand)
         self._last = bill(reply, time.perf_counter() - self.began)
         self.total = self.total.plus(self._last)
+        self.errand = None
         return reply
 
     def _may_retry(self, failure: Failure) -> bool:
-        may = self.waiting[0].lost(self._last)
+        may = bool(self.waiting) and self.waiting[0].lost(self._last)
         self._last = NOTHING  # it is booked
+        if may:
+            self._rest()
         return may
+
+    # While it waits for its next attempt, a call is not about to arrive anywhere.
+
+    def _rest(self) -> None:
+        self._resting = True
+        self.tools.activity.add(-1)
+
+    def _wake(self) -> None:
+        if self._resting:
+            self._resting = False
+            self.tools.activity.add(1)

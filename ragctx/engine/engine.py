@@ -17,7 +17,7 @@ from ragctx.engine.plant import Settings
 from ragctx.engine.retries import Backoff
 from ragctx.engine.site import Site
 from ragctx.engine.store import ReplyStore
-from ragctx.errors import ConfigError
+from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import Models
 from ragctx.types import Budget
 from ragctx.work import Work
@@ -101,12 +101,12 @@ class Engine:
             budget: of the work, instead of a job's own; a number is tokens.
         """
         with closing(self._site.items([job_of(work, budget)], Wanted())) as items:
-            return _outcome(next(items))
+            return _outcome(next(items, None))
 
     async def arun(self, work: Work[T] | Job[T], budget: int | Budget | None = None) -> Outcome[T]:
         """`run`, awaited; cancelling it cancels the work."""
         async with aclosing(self._site.aitems([job_of(work, budget)], Wanted())) as items:
-            return _outcome(await anext(items))
+            return _outcome(await anext(items, None))
 
     # Many jobs.
 
@@ -175,6 +175,7 @@ def job_of(work: Work[T] | Job[T], budget: int | Budget | None = None) -> Job[T]
     return Job("work", lambda: work, Budget.of(budget))
 
 
-def _outcome(item: Event | Outcome[T]) -> Outcome[T]:
-    assert isinstance(item, Outcome)  # nothing else was wanted
+def _outcome(item: Event | Outcome[T] | None) -> Outcome[T]:
+    if not isinstance(item, Outcome):
+        raise RequestFailed("cancelled", "the engine was closed while it drove this work: make a new one and ask again")
     return item

@@ -26,6 +26,19 @@ class Wanted:
     text: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """What the flows of an engine share.
+
+    Attributes:
+        in_flight: the most jobs of one flow at once. parted: takes outcomes that nobody will take any more.
+    """
+
+    floor: Floor
+    in_flight: int
+    parted: Callable[[Outcome[Any]], None]
+
+
 class _End:
     """What comes after the last outcome."""
 
@@ -38,26 +51,24 @@ class Flow:
     """Drives jobs, at most `in_flight` at once, and queues what happens for one consumer.
 
     Jobs are pulled one by one on a thread of their own. A job holds its place until its outcome has been taken, so a
-    slow consumer slows the pulling, and memory does not grow with the number of jobs. Everything here runs on the
-    engine's loop thread; the consumer reaches it through `LoopThread.submit`.
+    slow consumer slows the pulling, and memory does not grow with the number of jobs. It may be made anywhere; its
+    methods run on the engine's loop thread, and the first `next` starts it.
 
     Args:
-        floor: what the works share. in_flight: the most jobs at once. wanted: which events to queue.
-        parted: takes outcomes that nobody will take any more.
+        jobs: pulled as places become free.
+        wanted: which events to queue.
+        yard: where the works run.
     """
 
-    def __init__(self, floor: Floor, in_flight: int, wanted: Wanted, parted: Callable[[Outcome[Any]], None]) -> None:
-        self._floor, self._wanted, self._parted = floor, wanted, parted
-        self._places = asyncio.Semaphore(in_flight)
+    def __init__(self, jobs: Iterable[Job[Any]], wanted: Wanted, yard: Yard) -> None:
+        self._jobs, self._wanted = jobs, wanted
+        self._floor, self._parted = yard.floor, yard.parted
+        self._places = asyncio.Semaphore(yard.in_flight)
         self._queue: deque[Item] = deque()
         self._arrived = asyncio.Event()
         self._running: dict[asyncio.Task[None], None] = {}
         self._feeder: asyncio.Task[None] | None = None
         self._error: Exception | None = None
-
-    def start(self, jobs: Iterable[Job[Any]]) -> None:
-        """Begin to pull jobs."""
-        self._feeder = asyncio.create_task(self._feed(jobs))
 
     async def next(self) -> Item:
         """The next event or outcome; `END` after the last.
@@ -65,6 +76,8 @@ class Flow:
         Raises:
             Exception: what the jobs' iterable raised, once every job that it had given is over.
         """
+        if self._feeder is None and not self._queue:
+            self._feeder = asyncio.create_task(self._feed())
         while not self._queue:
             self._arrived.clear()
             await self._arrived.wait()
@@ -87,10 +100,11 @@ class Flow:
             if isinstance(item, Outcome):
                 self._parted(item)
         self._queue = deque([END])
+        self._arrived.set()
 
-    async def _feed(self, jobs: Iterable[Job[Any]]) -> None:
+    async def _feed(self) -> None:
         puller = ThreadPoolExecutor(1, thread_name_prefix="ragctx-jobs")
-        source = _Source(jobs)
+        source = _Source(self._jobs)
         try:
             await self._pull(source, puller)
         except Exception as error:  # noqa: BLE001 - the iterable is the caller's; its error is raised to the caller

@@ -32,8 +32,8 @@ class BatchLane:
     """Gathers requests for a `BatchBackend` and serves them on one dedicated thread.
 
     An idle backend is called when a full batch of the oldest request's class has gathered, when nothing is about to
-    arrive (see `Activity`), or when the oldest request has waited for `LINGER` seconds. A busy one is called again as
-    soon as it is free, by the same rule.
+    arrive (see `Activity`), or when it has been idle with a request waiting for `LINGER` seconds. So works whose
+    replies have just come back catch the next batch, instead of taking turns with those who waited.
     """
 
     def __init__(self, backend: BatchBackend, activity: Activity) -> None:
@@ -42,6 +42,7 @@ class BatchLane:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ragctx-model")
         self._waiting: dict[_Waiting, None] = {}  # a dict keeps age order and lets any request leave
         self._busy = False
+        self._free_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         activity.listeners.append(self._consider)
 
@@ -67,7 +68,7 @@ class BatchLane:
         if self._busy or not self._waiting:
             return
         oldest = next(iter(self._waiting))
-        overdue = oldest.since + LINGER - self._loop.time()
+        overdue = max(oldest.since, self._free_since) + LINGER - self._loop.time()
         if overdue <= 0 or self._activity.quiet or self._full(type(oldest.errand.request)):
             self._start()
         elif self._timer is None:
@@ -87,7 +88,7 @@ class BatchLane:
         turn.add_done_callback(self._deliver)
 
     def _deliver(self, turn: asyncio.Future[list[tuple[_Waiting, Reply]]]) -> None:
-        self._busy = False
+        self._busy, self._free_since = False, self._loop.time()
         served = turn.result()
         self._activity.out -= len(served)
         for entry, reply in served:

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from ragctx.errors import ConfigError
+
 T = TypeVar("T")
 
 
@@ -23,15 +25,23 @@ class LoopThread:
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
         self._thread.start()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it takes no more work."""
+        return self._loop.is_closed()
+
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine there.
 
         Raises:
-            RuntimeError: called from the loop's own thread, where waiting for it would never end.
+            ConfigError: it was stopped, or is called from the loop's own thread, where waiting for it would never end.
         """
         if threading.get_ident() == self._thread.ident:
             coroutine.close()
-            raise RuntimeError("a backend called the engine from the engine's own loop: let it call its endpoint only")
+            raise ConfigError("a backend called the engine from the engine's own loop: let it call its endpoint only")
+        if self.stopped:
+            coroutine.close()
+            raise ConfigError("this engine is closed: make a new one")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,9 +14,9 @@ from ragctx.engine.activity import Activity
 from ragctx.engine.calls import Tools
 from ragctx.engine.driver import Floor
 from ragctx.engine.exchange import Exchange
-from ragctx.engine.flow import Flow, Wanted
+from ragctx.engine.flow import Flow, Item, Yard
 from ragctx.engine.gather import BatchLane
-from ragctx.engine.job import Job, Outcome
+from ragctx.engine.job import Outcome
 from ragctx.engine.lanes import Lane
 from ragctx.engine.prepare import Preparer
 from ragctx.engine.remote import RemoteLane
@@ -48,29 +48,27 @@ class Plant:
     """
 
     def __init__(self, settings: Settings, parted: Callable[[Outcome[Any]], None]) -> None:
-        self._settings, self._parted = settings, parted
         activity = Activity()
         self._shelf = Shelf(settings.store)
         self._lanes = _lanes(settings.backends, activity)
         self._threads = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="ragctx-work")
-        self._floor = Floor(
+        floor = Floor(
             Exchange(Tools(activity, self._shelf, settings.attempts, settings.backoff)),
             Preparer(self._lanes, settings.remember),
             self._threads,
         )
+        self.yard = Yard(floor, settings.in_flight, parted)
         self._flows: set[Flow] = set()
 
-    async def open(self, jobs: Iterable[Job[Any]], wanted: Wanted) -> Flow:
-        """Begin to drive jobs."""
-        flow = Flow(self._floor, self._settings.in_flight, wanted, self._parted)
+    async def next(self, flow: Flow) -> Item:
+        """A flow's next event or outcome; the first call starts it."""
         self._flows.add(flow)
-        flow.start(jobs)
-        return flow
+        return await flow.next()
 
     async def shut(self, flow: Flow) -> None:
         """Cancel what a flow still has in flight."""
-        await flow.close()
         self._flows.discard(flow)
+        await flow.close()
 
     async def close(self) -> None:
         """Cancel everything, then close every backend once.
@@ -78,7 +76,7 @@ class Plant:
         Raises:
             ExceptionGroup: what backends raised when they were closed, after all of them were.
         """
-        await asyncio.gather(*(flow.close() for flow in self._flows))
+        await asyncio.gather(*(flow.close() for flow in list(self._flows)))
         ends = await asyncio.gather(*(lane.close() for lane in set(self._lanes.values())), return_exceptions=True)
         self._shelf.close()
         self._threads.shutdown(wait=False)

@@ -40,7 +40,7 @@ class RemoteLane:
         self._activity.out += 1
         try:
             reply = await self._backend.call(errand.request, errand.emit or _nobody_listens)
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # the last two would end the engine's loop
             log.exception("%s raised", self.facts.name)
             return crashed(error, self.facts.name)
         finally:

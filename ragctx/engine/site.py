@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from typing import Any
 
-from ragctx.engine.flow import END, Wanted
+from ragctx.engine.flow import END, Flow, Wanted
 from ragctx.engine.job import Event, Job, Outcome
 from ragctx.engine.loop import LoopThread
 from ragctx.engine.plant import Plant, Settings
@@ -41,22 +41,24 @@ class Site:
     def items(self, jobs: Jobs, wanted: Wanted) -> Generator[Event | Outcome[Any], None, None]:
         """What happens, for a sync caller; closing the generator cancels what is in flight."""
         thread, plant = self._reach()
-        flow = thread.submit(plant.open(jobs, wanted)).result()
+        flow = Flow(jobs, wanted, plant.yard)
         try:
-            while (item := thread.submit(flow.next()).result()) is not END:
+            while (item := thread.submit(plant.next(flow)).result()) is not END:
                 yield item  # type: ignore[misc]  # END is excluded
         finally:
-            thread.submit(plant.shut(flow)).result()
+            if not thread.stopped:
+                thread.submit(plant.shut(flow)).result()
 
     async def aitems(self, jobs: Jobs, wanted: Wanted) -> AsyncGenerator[Event | Outcome[Any], None]:
         """What happens, for an async caller in whatever loop it runs."""
         thread, plant = self._reach()
-        flow = await asyncio.wrap_future(thread.submit(plant.open(jobs, wanted)))
+        flow = Flow(jobs, wanted, plant.yard)
         try:
-            while (item := await asyncio.wrap_future(thread.submit(flow.next()))) is not END:
+            while (item := await asyncio.wrap_future(thread.submit(plant.next(flow)))) is not END:
                 yield item  # type: ignore[misc]  # END is excluded
         finally:
-            await asyncio.wrap_future(thread.submit(plant.shut(flow)))
+            if not thread.stopped:
+                await asyncio.wrap_future(thread.submit(plant.shut(flow)))
 
     def close(self) -> None:
         """Cancel everything and end the thread; closing again does nothing."""
