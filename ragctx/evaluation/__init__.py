@@ -2,7 +2,16 @@
 
 from ragctx.evaluation.bootstrap import Comparison, paired_bootstrap
 from ragctx.evaluation.datasets import Example, examples
-from ragctx.evaluation.metrics import Abstention, abstention, contains, exact_match, normalise, token_f1, tokens
+from ragctx.evaluation.metrics import (
+    Abstention,
+    abstention,
+    contains,
+    covers,
+    exact_match,
+    normalise,
+    token_f1,
+    tokens,
+)
 from ragctx.evaluation.scoring import KindRow, Score, correct, key_points, table_by_kind
 from ragctx.evaluation.spans import Overlap, citations, kept_spans, merged
 
@@ -17,6 +26,7 @@ __all__ = [
     "citations",
     "contains",
     "correct",
+    "covers",
     "exact_match",
     "examples",
     "kept_spans",

@@ -77,6 +77,18 @@ def contains(prediction: str, answers: Iterable[str]) -> bool:
     return any(_holds(held, _number_tokens(answer)) for answer in answers)
 
 
+def covers(prediction: str, answers: Iterable[str]) -> bool:
+    """Whether every word of one of the answers occurs in the prediction, in any order; numbers as in `contains`.
+
+    Example:
+        >>> covers("Marsh, Ottilie", ["Ottilie Marsh"]), covers("within six hours", ["within three hours"])
+        (True, False)
+    """
+    held = set(_number_tokens(prediction))
+    wanted = (set(_number_tokens(answer)) for answer in answers)
+    return any(words and words <= held for words in wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Abstention:
     """How refusals matched what could be answered; counts of questions.

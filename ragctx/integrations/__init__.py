@@ -1,1 +1,1 @@
-"""Other frameworks' interfaces over ragctx; each module needs its own extra and imports nothing before it is imported."""
+"""Other frameworks' interfaces over ragctx: each module needs its own extra and is imported only when named."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragctx.evaluation import abstention, contains, exact_match, normalise, token_f1, tokens
+from ragctx.evaluation import abstention, contains, covers, exact_match, normalise, token_f1, tokens
 
 words = st.text(alphabet="ab cde.,A1 漢字", max_size=30)
 
@@ -79,6 +79,19 @@ def test_exact_match_means_f1_of_one(one: str, other: str) -> None:
 )
 def test_contains_wants_whole_words_and_keeps_decimals(prediction: str, answer: str, held: bool) -> None:
     assert contains(prediction, [answer]) is held
+
+
+@pytest.mark.parametrize(
+    ("prediction", "answer", "covered"),
+    [
+        ("Marsh, Ottilie", "Ottilie Marsh", True),
+        ("3.5 bar", "35 bar", False),
+        ("anything", "", False),
+        ("", "a b", False),
+    ],
+)
+def test_covers_wants_every_word_in_any_order(prediction: str, answer: str, covered: bool) -> None:
+    assert covers(prediction, [answer]) is covered
 
 
 @given(words, words, words)

@@ -7,6 +7,8 @@ from ragctx.evaluation import correct, key_points, table_by_kind
 from ragctx.types import Answer, Question
 
 FACT = Question("How long is the notice?", id="f", kind="single fact", answerable=True, answers=("three months",))
+WITHIN = Question("How fast?", id="w", kind="single fact", answers=("within three hours",))
+COUNT = Question("How often?", id="c", kind="count", answers=("six", "6"))
 NONE = Question("Who painted it?", id="n", kind="unanswerable", answerable=False)
 SUMMARY = Question("Sum up.", id="s", kind="summary", metadata={"must_mention": "two weirs|two dams; June; Orla; 40"})
 PARTS = Question("Who and when?", id="p", kind="multi-part", metadata={"must_mention": "Orla; June"})
@@ -21,7 +23,13 @@ def declining(text: str = "The documents do not say.") -> Answer:
     [
         (FACT, Answer("The notice period is three months."), True),
         (FACT, Answer("months: three"), True),  # other order, F1 of 1
-        (FACT, Answer("Six months."), False),  # F1 of 0.5
+        (FACT, Answer("Six months."), False),
+        (WITHIN, Answer("within six hours"), False),  # F1 of 2/3, but not the number
+        (WITHIN, Answer("hours, within three"), True),
+        (WITHIN, Answer("within three hours"), True),
+        (COUNT, Answer("6"), True),
+        (COUNT, Answer("6 times."), True),
+        (COUNT, Answer("She came on 6 April and on 12 May."), False),  # a digit of a date
         (FACT, Answer("three months " + "and so on " * 50), False),  # recites
         (FACT, declining("three months"), False),  # declining an answerable question is wrong whatever it says
         (FACT, None, False),
