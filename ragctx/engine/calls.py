@@ -23,11 +23,12 @@ class Result:
     """How a request ended.
 
     Attributes:
+        reply: of the backend or the store; an exception where the store failed.
         bill: over all attempts; empty for those who did not pay. last: of the last attempt alone.
         replayed: the reply came from the store, or from a call that another request pays for.
     """
 
-    reply: Reply
+    reply: Reply | Exception
     bill: Bill = NOTHING
     last: Bill = NOTHING
     replayed: bool = False
@@ -43,7 +44,7 @@ class Party(Protocol):
         """An attempt failed and was billed; whether another may be made."""
         ...
 
-    def deliver(self, result: Result | Exception) -> None:
+    def deliver(self, result: Result) -> None:
         """The call is over."""
         ...
 
@@ -99,18 +100,18 @@ class Call:
     async def run(self) -> None:
         """See the call through; never raises but for cancellation."""
         try:
-            outcome: Result | Exception = await self._result()
+            result = await self._result()
         except Exception as error:  # noqa: BLE001 - the store may be anybody's; its error goes to the works
-            outcome = error
+            result = Result(error, self.total, self._last)
         finally:
             self._wake()
         if not self.waiting:  # a backend kept a cancelled call alive to its end; nobody is there to hear of it
             return
         payer, *others = self.waiting
         self.waiting = []
-        payer.deliver(outcome)
+        payer.deliver(result)
         for party in others:
-            party.deliver(replace(outcome, bill=NOTHING, replayed=True) if isinstance(outcome, Result) else outcome)
+            party.deliver(replace(result, bill=NOTHING, replayed=True))
 
     async def _result(self) -> Result:
         stored = await self.tools.shelf.get(self.prepared.key)

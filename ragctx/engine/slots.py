@@ -40,7 +40,7 @@ class Slot:
     yielded: Yielded
     listener: Callable[[str, bool], None] | None = None
     call: Call | None = None
-    result: Result | Exception | None = None
+    result: Result | None = None
 
     def lost(self, bill: Bill) -> bool:
         """An attempt failed and was billed; whether another may be made."""
@@ -48,18 +48,20 @@ class Slot:
         amounts.calls = 0  # the request is counted once, when it is over
         return self.account.guard.lost(amounts)
 
-    def deliver(self, result: Result | Exception) -> None:
+    def deliver(self, result: Result) -> None:
         """The call is over: book it, and let the work go on if this was its last slot."""
         self.call, self.result = None, result
-        if isinstance(result, Result):
-            self._book(result)
+        self._book(result)
         self.account.changed()
         self.yielded.arrived(self)
 
     def _book(self, result: Result) -> None:
         # A replayed reply takes from the budget what it once cost, so that a resumed work meets the same limits.
-        last = bill(result.reply, 0) if result.replayed else result.last
+        reply = result.reply
+        last = bill(reply, 0) if result.replayed and not isinstance(reply, Exception) else result.last
         self.account.guard.settle(self.prepared, last.amounts(self.prepared))
+        if isinstance(reply, Exception) and result.bill == NOTHING:
+            return  # the store failed before anything was sent, or another request pays
         if result.replayed:
             self.account.ledger.replay(self.place, self.prepared)
         else:
@@ -99,7 +101,7 @@ class Yielded:
     def arrived(self, slot: Slot) -> None:
         """A slot has its reply; with the last one the work moves again."""
         self._left -= 1
-        if isinstance(slot.result, Exception) or not self._left:
+        if not self._left or (slot.result is not None and isinstance(slot.result.reply, Exception)):
             self._unpark()
 
     def _unpark(self) -> None:
@@ -129,13 +131,18 @@ class Yielded:
             for slot in self.slots:
                 slot.give_up(self._exchange)
             self._unpark()
-        return [_reply(slot.result) for slot in self.slots]
+        return [_reply(result) for result in self._results()]
+
+    def _results(self) -> list[Result]:
+        """Every slot's result, or only the first that is an error of the store: the other slots were given up."""
+        results = [slot.result for slot in self.slots if slot.result is not None]
+        broken = [result for result in results if isinstance(result.reply, Exception)]
+        return broken[:1] or results
 
 
-def _reply(result: Result | Exception | None) -> Reply:
-    if isinstance(result, Exception):
-        raise result
-    assert result is not None
+def _reply(result: Result) -> Reply:
+    if isinstance(result.reply, Exception):
+        raise result.reply
     return result.reply
 
 
