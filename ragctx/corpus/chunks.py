@@ -99,7 +99,7 @@ def _parts(begin: int, text: str, inner: Sequence[int]) -> Iterator[tuple[int, s
 
 
 def _divide(sentence: str, limit: int) -> list[int]:
-    """Starts of all pieces but the first. Only starts are taken from semchunk: a piece reaches to the next, so nothing is lost."""
+    """Starts of all pieces but the first; each piece reaches to the next one's start, so that nothing is lost."""
     from semchunk import chunk
 
     _, offsets = chunk(sentence, limit, words, memoize=False, offsets=True)

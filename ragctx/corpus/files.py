@@ -34,8 +34,10 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def private(folder: Path) -> Path:
-    """The folder, made with its parents where missing, open to its owner alone."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """The folder, made with its parents where missing; what was made is open to its owner alone."""
+    if not folder.is_dir():
+        private(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
     return folder
 
 

@@ -49,8 +49,8 @@ class IndexSlot:
     def replace(self, write: Callable[[Path], None]) -> Path:
         """Build the index and make it current: whole, or not at all.
 
-        A process that builds the same index meanwhile is waited for, and its result taken. The index before stays until the next swap, so
-        whoever reads it goes on undisturbed.
+        A process that builds the same index meanwhile is waited for, and its result taken. The index before
+        stays until the next swap, so whoever reads it goes on undisturbed.
 
         Args:
             write: fills the empty folder it is given.

@@ -31,7 +31,7 @@ from ragctx.corpus.files import private, replacing, sweep, write_whole, writing
 from ragctx.corpus.lock import locked
 from ragctx.corpus.table import Columns, Longs, gather
 from ragctx.corpus.text import Source
-from ragctx.errors import StoreCorrupt
+from ragctx.errors import StoreCorrupt, StoreError
 
 # A store written by other rules is built anew.
 FORMAT = f"1.{RULES}"
@@ -86,18 +86,18 @@ class Store:
         """The current state; None where nothing was ever indexed.
 
         Raises:
-            StoreCorrupt: a file is missing, cut or not what the manifest says.
+            StoreCorrupt: a file is missing, cut or not what the manifest says. StoreError: it cannot be read.
         """
         for attempt in range(3):
-            pointer = self._pointer()
-            if pointer is None:
-                return None
             try:
-                return self._opened(*pointer)
+                pointer = self._pointer()
+                return self._opened(*pointer) if pointer else None
             except FileNotFoundError as error:
                 # Another process may have moved on and tidied up between our two reads.
                 if attempt == 2 or self._pointer() == pointer:
                     raise corrupt(self.folder, f"{error.filename} is missing") from error
+            except OSError as error:
+                raise StoreError(f"cannot read {self.folder} ({error.strerror}): check its permissions") from error
         return None
 
     @contextlib.contextmanager
@@ -142,7 +142,7 @@ class Store:
             if found["format"] != FORMAT:
                 raise corrupt(self.folder, f"format {found['format']}, this version reads {FORMAT}")
             return found["generation"], found["checksum"], found["sizes"]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise corrupt(self.folder, "manifest.json is not readable") from error

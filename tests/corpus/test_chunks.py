@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,8 @@ from ragctx.errors import ConfigError
 
 PROSE = st.lists(
     st.sampled_from(
-        ["The rent is due. ", "Dr. Wu left! ", "\n\n", "\n", "Why? ", "知识图谱。", "これはペンです。", " ", "a" * 40, "\t| x | y |\n", "…", "e\u0301", "\U0001f600 "]
+        ["The rent is due. ", "Dr. Wu left! ", "\n\n", "\n", "Why? ", "知识图谱。", "これはペンです。", " ", "a" * 40,
+         "\t| x | y |\n", "…", "e\u0301", "\U0001f600 "]
     ),
     max_size=60,
 ).map("".join)  # fmt: skip
@@ -70,7 +72,7 @@ def test_text_without_any_border_is_cut_all_the_same():
     spans = list(cut(pieces_of("x" * 2_500_000, 65_536), Chunking(words=100)))
     assert spans[0][0] == 0
     assert spans[-1][1] == 2_500_000
-    assert all(a[1] == b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(spans))
     assert max(stop - start for start, stop in spans) <= 1_200
 
 
@@ -90,7 +92,8 @@ def test_a_paragraphs_end_ends_a_chunk_that_is_nearly_full():
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("Plain words.", "en"), ("Café à Paris, déjà vu.", "en"), ("通知期间", "zh"), ("期間は3ヶ月です", "ja"), ("аренда", "ru"), ("임대", "ko"), ("", "en")],
+    [("Plain words.", "en"), ("Café à Paris, déjà vu.", "en"), ("通知期间", "zh"), ("期間は3ヶ月です", "ja"),
+     ("аренда", "ru"), ("임대", "ko"), ("", "en")],
 )  # fmt: skip
 def test_the_script_tells_the_language(text, code):
     assert language(text) == code

