@@ -1,0 +1,136 @@
+"""One flat key/value buffer for many sequences, and the attention that looks at each sequence's part of it.
+
+All sequences of a group live side by side in one buffer of one batch row: `[shared prefix | sequence 1 | sequence
+2 | ...]`. A forward pass takes any tokens of any of them at once; `Part`s say which queries see which keys. A shared
+prefix is therefore held and read once, however many sequences continue it, and nothing is padded.
+
+This module imports torch; it is imported at the first request, never before.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AttentionInterface
+from transformers.cache_utils import Cache
+
+NAME = "ragctx_flat"
+Layers = list[tuple[torch.Tensor, torch.Tensor]]
+_now = threading.local()  # the parts of the forward pass this thread is in
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Queries `rows` see keys `keys` (half-open ranges), narrowed by `mask` of shape (queries, keys) where given.
+
+    With `causal`, keys and queries are the same tokens and each sees itself and what stands before it.
+    """
+
+    rows: tuple[int, int]
+    keys: tuple[int, int]
+    mask: torch.Tensor | None = None
+    causal: bool = False
+
+    @classmethod
+    def of_one(cls, start: int, begin: int, end: int) -> Part:
+        """Tokens `begin` to `end` of the one sequence whose first slot is `start`."""
+        if begin == 0:
+            return cls((0, end), (start, start + end), causal=True)
+        mask = torch.ones(end - begin, end, dtype=torch.bool).tril(begin)
+        return cls((0, end - begin), (start, start + end), mask)
+
+
+class FlatCache(Cache):  # type: ignore[misc]  # transformers has no types here
+    """Keys and values of every layer, each of shape (1, heads, capacity, head dimension), written in place.
+
+    Args:
+        capacity: tokens it has room for.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(layers=[])
+        self.capacity = capacity
+        self.keys: list[torch.Tensor] = []
+        self.values: list[torch.Tensor] = []
+        self._slots: torch.Tensor | slice = slice(0, 0)
+
+    def aim(self, slots: NDArray[np.int64], parts: tuple[Part, ...]) -> None:
+        """Say where the next forward pass writes its tokens (increasing slots), and what they see."""
+        contiguous = int(slots[-1] - slots[0]) + 1 == len(slots)
+        self._slots = slice(int(slots[0]), int(slots[-1]) + 1) if contiguous else torch.as_tensor(slots)
+        _now.parts = parts
+
+    def update(
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        layer_idx: int,
+        *_: Any,  # noqa: ANN401 - what other caches take
+        **__: Any,  # noqa: ANN401
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write one layer's new keys and values; returns the whole buffers."""
+        self._make_room(layer_idx, key_states, value_states)
+        self.keys[layer_idx][:, :, self._slots] = key_states
+        self.values[layer_idx][:, :, self._slots] = value_states
+        return self.keys[layer_idx], self.values[layer_idx]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Zero: there is no one length; positions are always given."""
+        return 0
+
+    def copy(self, start: int, tokens: int) -> Layers:
+        """A copy of `tokens` tokens' keys and values from slot `start` on, layer by layer."""
+        cut = slice(start, start + tokens)
+        return [(k[:, :, cut].clone(), v[:, :, cut].clone()) for k, v in zip(self.keys, self.values, strict=True)]
+
+    def load(self, layers: Layers, start: int, tokens: int) -> None:
+        """Write the first `tokens` tokens of a copy to slot `start` on."""
+        for i, (key, value) in enumerate(layers):
+            self._make_room(i, key, value)
+            self.keys[i][:, :, start : start + tokens] = key[:, :, :tokens]
+            self.values[i][:, :, start : start + tokens] = value[:, :, :tokens]
+
+    def _make_room(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
+        if layer == len(self.keys):
+            self.keys.append(key.new_zeros((1, key.shape[1], self.capacity, key.shape[3])))
+            self.values.append(value.new_zeros((1, value.shape[1], self.capacity, value.shape[3])))
+
+
+def size(layers: Layers) -> int:
+    """Bytes of a copy."""
+    return sum(key.nbytes + value.nbytes for key, value in layers)
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **_: Any,  # noqa: ANN401
+) -> tuple[torch.Tensor, None]:
+    """The attention function transformers calls: every part on its own, outputs joined along the queries."""
+    grouped = query.shape[1] != key.shape[1]
+    outputs = [
+        torch.nn.functional.scaled_dot_product_attention(
+            query[:, :, slice(*part.rows)],
+            key[:, :, slice(*part.keys)],
+            value[:, :, slice(*part.keys)],
+            attn_mask=part.mask,
+            is_causal=part.causal,
+            scale=scaling,
+            enable_gqa=grouped,
+        )
+        for part in _now.parts
+    ]
+    joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
+    return joined.transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(NAME, _attend)

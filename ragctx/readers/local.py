@@ -1,0 +1,226 @@
+"""The local reader: a transformers checkpoint in this process, its document prefixes computed once and reused.
+
+Opening reads the tokenizer and the configuration only; torch and the weights load at the first request, so that a
+plan costs no model. Requests that begin alike (the same document, another question) are answered together, and what was
+computed for a beginning is kept for the next batch, bounded in bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ragctx.contracts import Emit
+from ragctx.errors import ConfigError, DoesNotFit, MissingExtra
+from ragctx.models import ModelFacts
+from ragctx.readers import local_speed
+from ragctx.readers.local_counter import TokenizerCounter
+from ragctx.readers.local_weights import Checkpoint, find
+from ragctx.readers.prefix import PrefixStore, groups
+from ragctx.readers.text_stream import TextStream
+from ragctx.types import Prices
+from ragctx.work import Completion, Failure, Generate, Reply, Request, Sampling, Score, Scores
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ragctx.readers.flat_attention import Layers
+    from ragctx.readers.local_model import LocalModel
+
+
+@dataclass(slots=True)
+class _Writing:
+    """One request on its way: what was written so far."""
+
+    prompt: NDArray[np.int32]
+    sampling: Sampling
+    stream: TextStream
+    show: Callable[[str], None]
+    ends: frozenset[int]
+    written: int = 0
+    logprobs: list[float] = field(default_factory=list)
+    finish: str = "length"
+
+    def take(self, token: int, logprob: float) -> bool:
+        """One more token; whether to go on."""
+        self.written += 1
+        if self.sampling.logprobs:
+            self.logprobs.append(logprob)
+        if token in self.ends and not self.sampling.ignore_end:
+            self.finish = "stop"
+            return False
+        if piece := self.stream.push(token):
+            self.show(piece)
+        if self.stream.stopped:
+            self.finish = "stop"
+        return self.written < self.sampling.max_tokens and not self.stream.stopped
+
+
+class LocalReader:
+    """Answers `Generate` and `Score` with a checkpoint on this machine; a `BatchBackend`.
+
+    A group of prompts with a long common beginning holds that beginning's keys and values once, computes it once, and
+    writes all its answers in step. With float32 the tokens are those of answering each prompt alone.
+
+    `Generate.schema` does not bind what is written here: there is no constrained decoding. The schema has to be in the
+    prompt, as the strategies put it, and the text has to be validated, as they do.
+
+    Args:
+        name: `smollm2-135m`, a checkpoint folder, a `.gguf` file or a hub name.
+        dtype: "float32", or "bfloat16" for half the memory; only float32 promises the same tokens in every batch.
+        threads: torch's threads, for the whole process; None leaves them as they are.
+        batch: requests taken at once. chunk: prompt tokens computed in one forward pass.
+        prefix_bytes: what kept beginnings may take; 0 keeps none. share: False computes every prompt alone.
+        window: tokens, where it shall be less than the checkpoint's.
+        prices: what a token costs you, if it does.
+
+    Raises:
+        ConfigError: no such checkpoint, or an option that is none.
+
+    Example:
+        >>> from ragctx.readers import open_model
+        >>> reader = open_model("local:smollm2-135m")              # doctest: +SKIP
+        >>> [reply] = reader.serve([Generate((Message("user", "Hi"),))], lambda i, text: None)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        dtype: str = "float32",
+        threads: int | None = None,
+        batch: int = 16,
+        chunk: int = 1024,
+        prefix_bytes: int = 1 << 30,
+        share: bool = True,
+        window: int | None = None,
+        prices: Prices | None = None,
+    ) -> None:
+        if dtype not in {"float32", "bfloat16"}:
+            raise ConfigError(f"unknown dtype {dtype!r} for a local model: float32 or bfloat16")
+        self.batch = batch if share else 1
+        self._checkpoint: Checkpoint = find(name)
+        self._counter = TokenizerCounter(self._checkpoint.folder, f"tokenizer of {name}")
+        self._dtype, self._threads, self._chunk = dtype, threads, chunk
+        self._store: PrefixStore[Layers] = PrefixStore(prefix_bytes if share else 0)
+        self._model: LocalModel | None = None
+        identity = f"local:{self._checkpoint.identity}:{dtype}"
+        self._speed_key = f"{identity}:{threads or 'all'}"
+        self.facts = ModelFacts(
+            name=f"local:{name}",
+            counter=self._counter,
+            window=min(filter(None, [window, self._checkpoint.window]), default=None),
+            prices=prices,
+            speed=local_speed.known(self._speed_key),
+            identity=identity,
+            kinds=frozenset({"Generate", "Score"}),
+        )
+
+    def serve(self, requests: Sequence[Request], emit: Emit) -> Sequence[Reply]:
+        """One reply for each request, in order; `emit(i, text)` is told request i's new text as it is written."""
+        replies: dict[int, Reply] = {}
+        writings: dict[int, _Writing] = {}
+        for i, request in enumerate(requests):
+            try:
+                if isinstance(request, Generate):
+                    writings[i] = self._begin(request, lambda text, i=i: emit(i, text))
+                else:
+                    replies[i] = self._score(request)
+            except DoesNotFit as long:
+                replies[i] = Failure("too_long", str(long))
+            except ValueError as refused:
+                replies[i] = Failure("bad_request", str(refused))
+        self._generate(writings, replies)
+        return [replies[i] for i in range(len(requests))]
+
+    def close(self) -> None:
+        """Forget the weights and every kept prefix."""
+        self._store.clear()
+        self._model = None
+
+    def _begin(self, request: Generate, show: Callable[[str], None]) -> _Writing:
+        prompt = self._counter.encode(request.messages)
+        sampling = request.sampling
+        if sampling.max_tokens < 1:
+            raise ValueError("max_tokens must be at least 1")
+        self.facts.must_fit(len(prompt), sampling.max_tokens)
+        stream = TextStream(self._counter.decode, () if sampling.ignore_end else sampling.stop)
+        return _Writing(prompt, sampling, stream, show, self._checkpoint.ends)
+
+    def _generate(self, writings: dict[int, _Writing], replies: dict[int, Reply]) -> None:
+        order = list(writings)
+        prompts = [writings[i].prompt for i in order]
+        room = [writings[i].sampling.max_tokens for i in order]
+        for group in groups(prompts, self.batch, room, tokens=2 * (self.facts.window or 8192)):
+            members = {order[j]: writings[order[j]] for j in group.members}
+            replies |= self._write(members, group.prefix)
+
+    def _write(self, members: dict[int, _Writing], shared: int) -> dict[int, Reply]:
+        model = self._loaded()
+        from ragctx.readers.decoding import Continuation, Decoding
+        from ragctx.readers.sampling import Picker
+
+        started = time.perf_counter()
+        going = {
+            i: Continuation(m.prompt, m.sampling.max_tokens, Picker(m.sampling), m.take) for i, m in members.items()
+        }
+        Decoding(model, self._store, list(going.values()), shared, self._chunk).run()
+        seconds = (time.perf_counter() - started) / len(members)  # of the machine's time, not of waiting
+        return {i: _completion(members[i], going[i].cached, seconds) for i in members}
+
+    def _score(self, request: Request) -> Reply:
+        if not isinstance(request, Score):
+            return Failure("bad_request", f"{self.facts.name} answers no {type(request).__name__}: name an encoder")
+        before, _ = self._counter.pieces(request.prefix)
+        target, offsets = self._counter.pieces(request.target)
+        begin = self._checkpoint.begin
+        before = before or ([begin] if begin is not None else [])
+        if not before:
+            raise ValueError("this model has no token that begins a text: give the score a prefix")
+        self.facts.must_fit(len(before) + len(target))
+        model = self._loaded()
+        from ragctx.readers.scoring import score
+
+        started = time.perf_counter()
+        tokens = np.asarray([*before, *target], dtype=np.int32)
+        logprobs = score(model, self._store, tokens, len(before), min(self._chunk, 512)) if target else []
+        return Scores(tuple(logprobs), tuple(target), tuple(offsets), len(tokens), time.perf_counter() - started)
+
+    def _loaded(self) -> LocalModel:
+        if self._model is None:
+            try:
+                from ragctx.readers.local_model import LocalModel
+            except ImportError as missing:
+                raise MissingExtra("the local reader", "local", missing.name or "transformers") from missing
+            self._model = LocalModel(self._checkpoint.folder, self._dtype, self._threads)
+            self._measure(self._model)
+        return self._model
+
+    def _measure(self, model: LocalModel) -> None:
+        if self.facts.speed is None:
+            from dataclasses import replace
+
+            speed = local_speed.measure(model)
+            local_speed.keep(self._speed_key, speed)
+            self.facts = replace(self.facts, speed=speed)
+
+
+def _completion(writing: _Writing, cached: int, seconds: float) -> Completion:
+    if piece := writing.stream.finish():
+        writing.show(piece)
+    return Completion(
+        text=writing.stream.text,
+        prompt_tokens=len(writing.prompt),
+        output_tokens=writing.written,
+        cached_tokens=cached,
+        logprobs=tuple(writing.logprobs),
+        finish=writing.finish,
+        seconds=seconds,
+    )
+
+
+open_reader = LocalReader  # what the entry point `local` names
