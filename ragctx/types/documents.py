@@ -92,7 +92,7 @@ class Passage:
     Attributes:
         text: what the model reads.
         spans: sorted spans of the sources, one document a passage unless derived.
-        source: file shown to people and to the model.
+        source: the document's id, which people and models are shown: it reads as a file name and names no folder.
         page: page of the first span, from 1, where known.
         score: the retriever's score, larger is better; comparable within one retrieval only.
         derived: the text was written from the spans (a summary), not cut from them.
@@ -121,7 +121,7 @@ class Passage:
                 pieces.append(" ")
             pieces.append(document.text[span.start : span.end])
         page = document.page(ordered[0].start) if ordered else None
-        return cls("".join(pieces), ordered, document.source or document.id, page, score)
+        return cls("".join(pieces), ordered, document.id, page, score)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ragctx.types import Answer, Candidate, Citation, Decision
+from ragctx.types import Answer, Candidate, Citation, Decision, Estimate
 from ragctx.views.numbers import money, seconds, share, spread, whole
 
 if TYPE_CHECKING:
     from ragctx.batch import RowResult, Status
     from ragctx.corpus import Corpus
     from ragctx.evaluation.scoring import KindRow
-    from ragctx.routing import Plan
+    from ragctx.routing import Plan, PlanRow
 
 DIM, STRONG, WARN = "dim", "bold", "yellow"
 
@@ -37,23 +37,28 @@ def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
 
 
 def plan(value: Plan) -> RenderableType:
-    """One line a question with its cost, the rejected strategies below it, and the totals."""
-    table = _table("question", "strategy", "tokens", "calls", "time", "money", numbers=("tokens", "calls"))
-    for row in value.rows:
-        chosen = row.decision.chosen
-        estimate = chosen.estimate if chosen else row.estimate
-        table.add_row(
-            Text(row.question.text),
-            Text(row.decision.strategy, STRONG),
-            spread(estimate.tokens),
-            spread(estimate.calls),
-            seconds(estimate.seconds.expected if estimate.seconds else None),
-            money(estimate.money.expected if estimate.money else None),
-        )
-        table.add_row(Text(f"  {row.decision.why}", DIM))
-        for candidate in row.decision.rejected:
-            table.add_row(Text(f"  not {candidate.strategy}: {_rejection(candidate)}", DIM))
-    return Group(table, Text(""), _totals(value), *_notes(value.notes))
+    """For each question the strategy, its cost and why; the others' rejections; the totals."""
+    parts: list[RenderableType] = []
+    for number, row in enumerate(value.rows, 1):
+        parts += [Text(f"{number}. {row.question.text}", STRONG), *_planned(row), Text("")]
+    return Group(*parts, _totals(value), *_notes(value.notes))
+
+
+def _planned(row: PlanRow) -> Iterator[RenderableType]:
+    estimate, decision = row.estimate, row.decision
+    if decision.strategy:
+        yield Text(f"   {decision.strategy}: {_bill_of(estimate)}")
+    yield Text(f"   {decision.why}", DIM if decision.strategy else WARN)
+    for candidate in decision.rejected:
+        if decision.strategy and candidate.rejected not in decision.why:
+            yield Text(f"   not {candidate.strategy}: {_rejection(candidate)}", DIM)
+
+
+def _bill_of(estimate: Estimate) -> str:
+    parts = [f"{spread(estimate.tokens)} tokens", f"{spread(estimate.calls)} calls"]
+    parts += [seconds(estimate.seconds.expected)] if estimate.seconds else []
+    parts += [f"money {money(estimate.money.expected)}"] if estimate.money else []
+    return ", ".join(parts)
 
 
 def _totals(value: Plan) -> Text:
