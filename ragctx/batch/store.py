@@ -1,0 +1,259 @@
+"""The job file: questions, plan and configuration frozen before the first call; replies, answers and failures after.
+
+A row's answer is written last, in one transaction with the rest of its charges, so its existence means done.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ragctx.batch import freeze
+from ragctx.batch.codec import dump, load
+from ragctx.batch.database import Database, telling
+from ragctx.batch.keys import read_question
+from ragctx.batch.ledger import Asked, settle
+from ragctx.batch.lock import JobLock
+from ragctx.batch.replies import JobReplies
+from ragctx.batch.results import PlannedRow, RowFailure, RowResult, Spent
+from ragctx.errors import StoreCorrupt
+from ragctx.types import Answer, Decision, Question, Usage
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from ragctx.routing import Plan
+
+PAGE = 200
+
+_PENDING = """
+SELECT r.position, r.turn, r.key, r.question, r.decision, r.money FROM rows r
+LEFT JOIN answers a USING (position) LEFT JOIN failures f USING (position)
+WHERE r.turn > ? AND a.position IS NULL AND coalesce(f.retry, 1) = 1 ORDER BY r.turn LIMIT ?
+"""
+_RESULTS = """
+SELECT r.position, r.question, r.decision, a.answer, f.name, f.message, f.exit_code, f.attempts
+FROM rows r LEFT JOIN answers a USING (position) LEFT JOIN failures f USING (position)
+WHERE r.position > ? AND (a.position IS NOT NULL OR f.retry = 0) ORDER BY r.position LIMIT ?
+"""
+_FAIL = """
+INSERT INTO failures(position, name, message, exit_code, attempts) VALUES (?, ?, ?, ?, 1)
+ON CONFLICT (position) DO UPDATE SET name = excluded.name, message = excluded.message,
+exit_code = excluded.exit_code, attempts = attempts + 1, retry = 0
+"""
+_SPENT = """
+SELECT coalesce(sum(prompt), 0), coalesce(sum(output), 0), count(*), coalesce(sum(seconds), 0.0), sum(money)
+FROM charges
+"""
+_UNFINISHED = "SELECT coalesce(sum(money), 0.0) FROM charges WHERE row = ? AND claimed = 0"
+_RETRY = "UPDATE failures SET retry = 1 WHERE retry = 0"
+
+
+class JobStore:
+    """One batch job in one SQLite file that only its user may read.
+
+    `create` freezes everything; `open` never plans again. Any number of processes may look at a job; the one that runs
+    it holds `lock()`. A store is a context manager.
+
+    Attributes:
+        path: of the file. replies: the engine's reply store, on the same file.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from ragctx.types import Answer, Decision, Question
+        >>> from ragctx.routing import Plan, PlanRow
+        >>> question = Question("What is the notice period?", id="notice")
+        >>> plan = Plan((PlanRow(question, Decision("full", "it is short")),))
+        >>> with JobStore.create(Path(mkdtemp(), "q.sqlite"), plan, {"reader": "scripted"}, [question]) as job:
+        ...     [row] = job.pending()
+        ...     _ = job.finish(row, Answer("Three months."))
+        ...     [result.answer.text for result in job.results()], job.pending()
+        (['Three months.'], [])
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = Database(path)
+        self.replies = JobReplies(self._database)
+        self._types: dict[str, type[BaseModel]] = {}
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        plan: Plan,
+        configuration: Mapping[str, object],
+        questions: Iterable[Question] | None = None,
+        *,
+        manifest: str = "",
+    ) -> Self:
+        """A new job; the file appears whole or not at all.
+
+        Args:
+            path: of the file, which must not be there yet.
+            plan: one row for each question.
+            configuration: everything else the answers depend on, as plain JSON.
+            questions: in the plan's order; the plan's own by default.
+            manifest: of the corpus.
+
+        Raises:
+            ConfigError: the file exists, its folder does not, or the configuration holds a secret.
+            BadQuestion: two questions share an id. StoreFull: no room.
+        """
+        path = Path(path).expanduser()
+        with freeze.new_file(path) as fresh, telling(path):
+            freeze.write(fresh, plan, configuration, questions, manifest)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """An existing job.
+
+        Raises:
+            ConfigError: there is no such file. StoreCorrupt: it is not a job. StoreError: it is a newer ragctx's.
+        """
+        path = Path(path).expanduser()
+        freeze.must_be_job(path)
+        freeze.bring_up_to_date(path)
+        return cls(path)
+
+    def close(self) -> None:
+        """Finish what is being written and close the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def lock(self) -> JobLock:
+        """The right to run this job; StoreLocked names the process that has it."""
+        return JobLock(self.path)
+
+    def about(self, name: str) -> Any:  # noqa: ANN401 - JSON values are what they are
+        """One frozen fact: "configuration", "manifest", "plan" (without its rows) or "stopped"."""
+        row = self._database.one("SELECT value FROM job WHERE name = ?", name)
+        return load(object, row[0]) if row else None
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The frozen configuration."""
+        held: dict[str, Any] = self.about("configuration")
+        return held
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Fall-backs the plan named; every answer repeats them."""
+        return tuple(self.about("plan").get("notes", ()))
+
+    def must_match(self, questions: Iterable[Question], configuration: Mapping[str, object], manifest: str) -> None:
+        """Refuse to go on with anything but what was frozen.
+
+        Raises:
+            ConfigError: says which setting, documents or questions differ.
+        """
+        freeze.same_settings(self.path, self.configuration, configuration, (self.about("manifest"), manifest))
+        self._types.update(freeze.same_questions(self._database, self.path, questions))
+
+    def pending(self, after: int = -1, limit: int = PAGE) -> list[PlannedRow]:
+        """The next rows to be asked, in the job's own order, whose turn comes after `after`."""
+        return [self._planned(*row) for row in self._database.all(_PENDING, after, limit)]
+
+    def results(self) -> Iterator[RowResult]:
+        """Every finished row in the order the questions were given, read a page at a time."""
+        after = -1
+        while page := self._database.all(_RESULTS, after, PAGE):
+            yield from map(_result, page)
+            after = page[-1][0]
+
+    def finish(self, row: PlannedRow, answer: Answer, asked: Sequence[Asked] = ()) -> Answer:
+        """Write a row's answer, and what it cost; the answer as it was written.
+
+        Args:
+            row: as `pending` gave it.
+            answer: its usage is this run's. The one written tells what the row cost over every run.
+            asked: every request of this run, in order.
+
+        Raises:
+            StoreError: nothing was written. TypeError: the answer's data is not JSON.
+        """
+
+        def step(connection: sqlite3.Connection) -> Answer:
+            told = replace(answer, usage=settle(connection, row.key, answer.usage, asked, self.replies.fresh))
+            connection.execute("DELETE FROM failures WHERE position = ?", (row.position,))
+            connection.execute("INSERT INTO answers VALUES (?, ?, ?)", (row.position, dump(told), told.answerable))
+            return told
+
+        told = self._database.write(step)
+        self.replies.forget(asked, answer.usage)
+        return told
+
+    def fail(
+        self, row: PlannedRow, error: BaseException, usage: Usage | None = None, asked: Sequence[Asked] = ()
+    ) -> RowFailure:
+        """Write why a row has no answer, and what that cost; it is not tried again until `retry_failed`."""
+        spent, failure = usage or Usage(), RowFailure.of(error)
+
+        def step(connection: sqlite3.Connection) -> int:
+            settle(connection, row.key, spent, asked, self.replies.fresh)
+            connection.execute(_FAIL, (row.position, failure.name, failure.message, failure.exit_code))
+            query = "SELECT attempts FROM failures WHERE position = ?"
+            return int(connection.execute(query, (row.position,)).fetchone()[0])
+
+        attempts = self._database.write(step)
+        self.replies.forget(asked, spent)
+        return replace(failure, attempts=attempts)
+
+    def retry_failed(self) -> int:
+        """Make every failed row pending again; how many there were.
+
+        Raises:
+            StoreLocked: the job is running.
+        """
+        with self.lock():
+            return self._database.write(lambda connection: connection.execute(_RETRY).rowcount)
+
+    def spent(self) -> Spent:
+        """Everything billed so far, rows that were never finished included."""
+        return Spent(*(self._database.one(_SPENT) or ()))
+
+    def unfinished(self, row: PlannedRow) -> float:
+        """Money that earlier runs spent on a row they did not finish."""
+        return float((self._database.one(_UNFINISHED, row.key) or (0.0,))[0])
+
+    def stopped(self, reason: str) -> None:
+        """Remember why the last run left rows pending; empty when it left none."""
+        value = ("stopped", dump(reason))
+        self._database.write(lambda connection: connection.execute("INSERT OR REPLACE INTO job VALUES (?, ?)", value))
+
+    def check(self) -> None:
+        """Read the whole file and verify it.
+
+        Raises:
+            StoreCorrupt: with what SQLite found.
+        """
+        found = [line for (line,) in self._database.all("PRAGMA integrity_check(5)")]
+        if found != ["ok"]:
+            raise StoreCorrupt(f"{self.path} is damaged ({'; '.join(found)}): restore a copy of it, or start a new job")
+
+    def query(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of a short look-up, for reports."""
+        return self._database.all(query, *values)
+
+    def _planned(self, position: int, turn: int, key: str, text: str, decision: str, money: float | None) -> PlannedRow:
+        question, typed = read_question(text)
+        if typed:
+            question = freeze.typed_again(question, self._types)
+        return PlannedRow(position, turn, key, question, load(Decision, decision), typed, money)
+
+
+def _result(row: tuple[Any, ...]) -> RowResult:
+    position, question, decision, answer, *failure = row
+    told = load(Answer, answer) if answer is not None else None
+    failed = RowFailure(*failure) if told is None else None
+    return RowResult(position, read_question(question)[0], load(Decision, decision), told, failed)
