@@ -165,7 +165,7 @@ class Pipeline:
             for strategy in self.strategies.values():
                 work: Callable[..., Work[None]] | None = getattr(strategy, "prepare", None)
                 if work is not None:
-                    start = _starter(work, self.corpus, self.models)
+                    start = partial(work, self.corpus, self.models)
                     self.engine.run(Job(key=f"index for {strategy.name}", start=start)).result()
             self._prepared = self.corpus.manifest
 
@@ -277,15 +277,19 @@ class Pipeline:
             yield from run_job(store, engine, self.row_job, max_cost=max_cost, on_event=on_event)
 
     def row_job(self, question: Question, decision: Decision) -> Job[Answer]:
-        """The work of one planned row; a row that no strategy can read fails with what each would need."""
+        """The work of one planned row.
+
+        Raises:
+            LimitError: no strategy can read it; says what each would need.
+        """
         if not decision.strategy:
-            return Job(key=question.id, start=partial(_refuse, decision.why))
+            raise LimitError(decision.why)
         return self.job(question, decision)
 
     def job(self, question: Question, decision: Decision) -> Job[Answer]:
         """One question's work, ready for the engine."""
         strategy = self._strategy(decision.strategy)
-        start = _starter(strategy.read, question, self.corpus, self.models)
+        start = partial(strategy.read, question, self.corpus, self.models)
         return Job(key=question.id, start=start, budget=question.budget)
 
     def account(self, question: Question, decision: Decision, outcome: Outcome[Answer]) -> Answer:
@@ -331,15 +335,6 @@ class Pipeline:
         if name not in self.strategies:
             raise UnknownName("strategy", name, self.strategies)
         return self.strategies[name]
-
-
-def _starter(function: Callable[..., Work[object]], *arguments: object) -> Callable[[], Work[object]]:
-    return lambda: function(*arguments)
-
-
-def _refuse(why: str) -> Work[Answer]:
-    raise LimitError(why)
-    yield  # a generator: the refusal comes when the engine takes the first step
 
 
 def _asked(questions: Asked | Iterable[Asked], budget: int | Budget | None) -> Iterator[Question]:
