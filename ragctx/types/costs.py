@@ -166,6 +166,11 @@ class Budget:
         return cls(tokens=budget) if isinstance(budget, int) else budget
 
 
+# Models of these roles embed and rank; they are not language models, so what they read is not "tokens billed to a
+# question" and takes nothing from its budget in tokens and calls. Their seconds, and their money if any, do count.
+UNMETERED_ROLES = frozenset({"encoder", "ranker"})
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """What one request was billed.
@@ -192,6 +197,8 @@ class Charge:
 class Usage:
     """Every charge of one question, in the order the calls were made.
 
+    Tokens and calls are those of language models, as in budgets and plans; `charges` and `by` show the encoder's too.
+
     Example:
         >>> usage = Usage((Charge("reader", "answer", "m", prompt=90, output=10),))
         >>> usage.tokens, usage.calls, usage.by("role")["reader"].tokens
@@ -201,19 +208,24 @@ class Usage:
     charges: tuple[Charge, ...] = ()
 
     @property
+    def metered(self) -> tuple[Charge, ...]:
+        """The charges of language models."""
+        return tuple(charge for charge in self.charges if charge.role not in UNMETERED_ROLES)
+
+    @property
     def prompt(self) -> int:
         """Prompt tokens billed."""
-        return sum(charge.prompt for charge in self.charges)
+        return sum(charge.prompt for charge in self.metered)
 
     @property
     def output(self) -> int:
         """Output tokens billed."""
-        return sum(charge.output for charge in self.charges)
+        return sum(charge.output for charge in self.metered)
 
     @property
     def cached(self) -> int:
         """Prompt tokens the server read from its prefix cache."""
-        return sum(charge.cached for charge in self.charges)
+        return sum(charge.cached for charge in self.metered)
 
     @property
     def tokens(self) -> int:
@@ -223,12 +235,12 @@ class Usage:
     @property
     def calls(self) -> int:
         """Requests that reached a model (replayed ones did not)."""
-        return sum(not charge.replayed for charge in self.charges)
+        return sum(not charge.replayed for charge in self.metered)
 
     @property
     def replayed(self) -> int:
         """Requests answered from our own cache or job store."""
-        return sum(charge.replayed for charge in self.charges)
+        return sum(charge.replayed for charge in self.metered)
 
     @property
     def seconds(self) -> float:
