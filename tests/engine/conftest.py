@@ -47,7 +47,7 @@ def works() -> SimpleNamespace:
     def chain(*texts: str):
         said = []
         for text in texts:
-            said.append((yield from one(text)))
+            said += [(yield from one(text))]
         return said
 
     def jobs(count: int, text: str = "question"):

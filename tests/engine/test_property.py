@@ -60,9 +60,7 @@ steps = st.recursive(
     ),
     max_leaves=5,
 )
-budgets = st.none() | st.builds(
-    Budget, tokens=st.none() | st.integers(0, 200), calls=st.none() | st.integers(0, 8)
-)
+budgets = st.none() | st.builds(Budget, tokens=st.none() | st.integers(0, 200), calls=st.none() | st.integers(0, 8))
 trees = st.lists(st.tuples(steps, budgets), min_size=1, max_size=6)
 
 

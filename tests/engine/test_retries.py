@@ -1,6 +1,7 @@
 """What can help is tried again, with waits; what cannot is not."""
 
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_waits_grow(engine_of, works):
 
     reader = Timed([Rule("q", Failure("server", "down"))])
     engine_of(reader, backoff=Backoff(initial=0.03, longest=1, jitter=0)).run(works.one("q"))
-    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(times)]
     assert len(waits) == 3
     assert waits[0] >= 0.03
     assert waits[1] >= 0.06

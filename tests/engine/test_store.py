@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ragctx.engine import GroupStore, Job, MemoryStore, SqliteStore, reply_key
 from ragctx.engine.codec import dump_reply, load_reply
 from ragctx.errors import BudgetSpent, StoreCorrupt, StoreError, StoreFull, StoreLocked
+from ragctx.folders import cache_folder
 from ragctx.models import ModelFacts
 from ragctx.readers.scripted import Rule, Scripted, ScriptedRemote
 from ragctx.work import Completion, Embed, Failure, Generate, Message, Relevances, Rerank, Sampling, Score, Scores
@@ -155,10 +156,10 @@ def test_only_its_owner_may_read_it(tmp_path):
     assert modes == {0o600}
 
 
-def test_its_place_is_the_cache_folder(_own_cache):
+def test_its_place_is_the_cache_folder():
     store = SqliteStore()
     store.close()
-    assert store.path.is_relative_to(_own_cache)
+    assert store.path.is_relative_to(cache_folder())
 
 
 def test_a_file_that_is_something_else(tmp_path):
@@ -342,7 +343,7 @@ def test_a_store_that_fails_ends_the_work_that_waits_and_keeps_its_ledger(engine
         def get(self, key):
             if broken == "get":
                 raise StoreCorrupt("damaged: delete it")
-            return None
+            return super().get(key)
 
         def put(self, key, reply):
             raise StoreFull("the disk is full: free some space")

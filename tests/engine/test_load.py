@@ -1,0 +1,109 @@
+"""Many works at once: the caller's loop stays free, memory stays flat, batches stay full."""
+
+import asyncio
+import gc
+import threading
+import time
+import tracemalloc
+
+import pytest
+
+from ragctx.engine import Job
+from ragctx.readers.scripted import Rule, Scripted, ScriptedRemote
+
+
+async def longest_gap(until) -> float:
+    """The longest time between two beats of a heart that should beat every 5 ms."""
+    longest, last = 0.0, time.perf_counter()
+    while not until():
+        await asyncio.sleep(0.005)
+        now = time.perf_counter()
+        longest, last = max(longest, now - last - 0.005), now
+    return longest
+
+
+async def plain_gap() -> float:
+    """The longest gap while three plain threads compute: what Python and the machine do to a loop, without us."""
+    stop = threading.Event()
+
+    def compute():
+        while not stop.is_set():
+            sum(range(20_000))
+
+    threads = [threading.Thread(target=compute) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    end = time.perf_counter() + 0.5
+    longest = await longest_gap(lambda: time.perf_counter() > end)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    return longest
+
+
+async def gaps(engine, jobs) -> tuple[float, float]:
+    """The longest gap beside plain threads, and while the jobs run."""
+    plain = await plain_gap()
+    heart = asyncio.create_task(longest_gap(lambda: done))
+    done = False
+    await asyncio.sleep(0)
+    outcomes = [outcome.result() async for outcome in engine.amap(jobs)]
+    done = True
+    assert len(outcomes) == 500
+    return plain, await heart
+
+
+@pytest.mark.parametrize("style", [Scripted, ScriptedRemote])
+def test_the_callers_loop_is_never_held_up(engine_of, works, style):
+    def busy(i):
+        for k in range(3):
+            sum(range(20_000))  # a step that computes
+            yield [works.prompt(f"{i} {k} {n}") for n in range(2)]
+
+    def measure():
+        engine = engine_of(style([Rule("", "yes", delay=0.001)]), in_flight=500)
+        return asyncio.run(gaps(engine, [Job(str(i), lambda i=i: busy(i)) for i in range(500)]))
+
+    seen = []
+    for _ in range(4):  # the machine may be busy with something else; a loop that we hold up is held up every time
+        plain, loaded = measure()
+        seen.append((plain, loaded))
+        if loaded <= max(0.05, 3 * plain):
+            return
+    pytest.fail(f"the loop was held up (beside plain threads, by the engine): {seen}")
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_ten_thousand_jobs(engine_of, works):
+    engine = engine_of(Scripted(default="yes", record=False))
+    text = "x" * 2400  # keeping them all would be 24 MB
+
+    def consume(count):
+        assert all(outcome.result() == "yes" for outcome in engine.map(works.jobs(count, text)))
+
+    consume(300)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        consume(300)
+        gc.collect()
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        consume(10_000)
+        peak = tracemalloc.get_traced_memory()[1]
+        gc.collect()
+        after = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert peak - before < 5e6
+    assert after - before < 0.5e6
+
+
+def test_batches_stay_full_under_load(engine_of, works):
+    """Works whose replies have just come back catch the next batch: few calls are nearly empty."""
+    reader = Scripted([Rule("", "yes", delay=0.005)], batch=32)
+    jobs = [Job(str(i), lambda i=i: works.chain(*(f"{i} {k}" for k in range(5)))) for i in range(64)]
+    list(engine_of(reader, in_flight=64).map(jobs))
+    sizes = [len(call) for call in reader.calls]
+    assert sum(sizes) == 320
+    assert sum(sizes) / len(sizes) > 24, sizes
