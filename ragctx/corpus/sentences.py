@@ -7,6 +7,7 @@ cut elsewhere, before its last complete sentence.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 
@@ -23,6 +24,11 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("hi", re.compile(r"[\u0900-\u097f]")),
     ("el", re.compile(r"[\u0370-\u03ff]")),
 )
+# A full-width stop, unless closing marks follow, which belong to the sentence.
+_FULL_STOP = re.compile(r"[。！？](?=[\w《「『（“‘])")
+_REACH = 2_000
+_BLANK = re.compile(r"(\n{2,})")
+_log = logging.getLogger(__name__)
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -53,8 +59,37 @@ def split(text: str, code: str) -> list[str]:
     """
     from sentencex import segment
 
-    pieces: list[str] = segment(code, text)
-    return pieces if "".join(pieces) == text else text.splitlines(keepends=True)
+    pieces: list[str] = []
+    for part in _within_reach(text):
+        found = segment(code, part) if part.strip() else [part]
+        if "".join(found) != part:
+            _log.warning("sentencex lost text in language %r; one paragraph is taken for one sentence", code)
+            found = [part]
+        pieces += found
+    return pieces
+
+
+def _within_reach(text: str) -> Iterator[str]:
+    """The text in parts that end where a sentence ends for certain: paragraphs, and parts of very long ones.
+
+    In texts of some kilobytes sentencex (seen in 1.0.32) loses blank lines between paragraphs, so it is given one
+    paragraph at a time. And at each full stop it looks back to the last space, which in Chinese and Japanese is the
+    whole text before: a megabyte would take minutes.
+    """
+    for part in _BLANK.split(text):
+        if part.isascii():
+            yield part
+        else:
+            yield from _sure(part)
+
+
+def _sure(paragraph: str) -> Iterator[str]:
+    start = 0
+    for stop in _FULL_STOP.finditer(paragraph):
+        if stop.end() - start >= _REACH:
+            yield paragraph[start : stop.end()]
+            start = stop.end()
+    yield paragraph[start:]
 
 
 def stream(blocks: Iterable[str], block: int = BLOCK) -> Iterator[tuple[int, str]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 from itertools import pairwise
 
 import pytest
@@ -61,6 +62,17 @@ def test_borders_do_not_depend_on_how_a_long_text_arrives():
     assert list(cut(pieces_of(text, 999_983), Chunking())) == whole
 
 
+def test_blank_lines_of_a_long_text_are_kept():
+    # sentencex by itself loses some of them in texts of some kilobytes.
+    text = "The rent is due. Mr. Ode pays 12 euros!\n\nIs it due?\n" * 2_000
+    assert "".join(split(text, "en")) == text
+    assert [s.strip() for s in split(text, "en") if s.strip()][:3] == [
+        "The rent is due.",
+        "Mr. Ode pays 12 euros!",
+        "Is it due?\nThe rent is due.",
+    ]
+
+
 def test_one_line_of_megabytes_is_cut_at_sentences_too():
     text = "The tenant pays on the first day. " * 60_000
     spans = list(cut(pieces_of(text, 65_536), Chunking()))
@@ -115,6 +127,55 @@ def test_sentences_know_abbreviations():
         "See Sec. 4 of the U.S. Code.",
         "Dr. Wu agreed.",
     ]
+
+
+CJK = st.lists(
+    st.sampled_from(
+        [
+            "租金",
+            "每月到期",
+            "。",
+            "！",
+            "？",
+            "」",
+            "”",
+            "「",
+            "（注）",
+            "、",
+            "これは",
+            "ペン",
+            " ",
+            "\n",
+            "3.5",
+            "Dr. Wu",
+            "……",
+        ]
+    ),
+    max_size=80,
+).map("".join)
+
+
+@given(CJK, st.sampled_from(["zh", "ja", "en"]), st.integers(1, 30))
+def test_long_texts_without_spaces_are_divided_at_true_borders_only(text, code, reach):
+    from sentencex import segment
+
+    from ragctx.corpus import sentences
+
+    before, sentences._REACH = sentences._REACH, reach
+    try:
+        assert "".join(split(text, code)) == text
+        assert [s.strip() for s in split(text, code) if s.strip()] == [
+            s.strip() for s in segment(code, text) if s.strip()
+        ]
+    finally:
+        sentences._REACH = before
+
+
+def test_a_megabyte_of_chinese_takes_no_minutes():
+    text = "租金每月到期。房客可以养宠物，" * 30_000
+    begun = time.process_time()
+    assert len(list(cut([text], Chunking()))) == 2_001
+    assert time.process_time() - begun < 10
 
 
 def test_words_count_scripts_without_spaces():
