@@ -29,7 +29,8 @@ class BM25:
     Neither method ever yields: no model is asked. Chunks that share no word with the question are never returned.
 
     Attributes:
-        k1: how soon repeating a word stops helping. b: how much long chunks are held back, 0 to 1.
+        k1: the higher, the longer repeating a word goes on helping. b: how much long chunks are held back, 0 to 1;
+            chunks are of about one length, so less than the usual 0.75 is better.
         merge: join neighbouring chunks of the result into one passage.
 
     Example:
@@ -42,8 +43,8 @@ class BM25:
 
     name: ClassVar[str] = "bm25"
 
-    k1: float = 1.2
-    b: float = 0.75
+    k1: float = 0.9
+    b: float = 0.4
     merge: bool = True
 
     def prepare(self, corpus: Corpus, models: Models) -> Work[None]:

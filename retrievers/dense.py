@@ -17,7 +17,7 @@ from ragctx.retrievers.embedding import forget, shards
 from ragctx.retrievers.merging import NAMED, context
 from ragctx.retrievers.parts import of_corpus, pack, reuse
 from ragctx.retrievers.ranking import HEAD, NONE_ADMITTED, Ranking
-from ragctx.retrievers.vectors import VectorIndex, join, stack, thin
+from ragctx.retrievers.vectors import VectorIndex, join, required, stack, thin
 from ragctx.types import Context, Question
 from ragctx.work import Work, embed
 
@@ -54,7 +54,7 @@ class Dense:
         """Embed what is not embedded yet; at once when nothing changed.
 
         Raises:
-            ConfigError: no model plays "encoder".
+            ConfigError: no model plays "encoder". MissingExtra: faiss is not installed.
         """
         yield from self._folder(corpus.base, models)
 
@@ -94,6 +94,7 @@ class Dense:
         slot = corpus.slot(f"dense-{hashlib.sha256(identity.encode()).hexdigest()[:12]}")
         if slot.current:
             return slot.current
+        required()  # an hour of embedding is no time to find out that the search library is missing
         older = segments.read(slot.previous) if slot.previous else []
         kept, missing = reuse(of_corpus(corpus), [parts for _, parts in older])
         held = [

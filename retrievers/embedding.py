@@ -12,6 +12,7 @@ import hashlib
 import io
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +21,7 @@ import numpy as np
 from ragctx.corpus import Corpus
 from ragctx.corpus.files import write_whole, writing
 from ragctx.folders import cache_folder
-from ragctx.retrievers.parts import Placed
+from ragctx.retrievers.parts import Placed, texts
 from ragctx.work import Embed, Vectors, Work, raised
 
 # Chunks sorted and embedded together: long enough to even out lengths, short enough that a crash costs a minute.
@@ -41,22 +42,20 @@ def shards(corpus: Corpus, group: Sequence[Placed], encoder: str) -> Work[list[P
     Raises:
         StoreFull: no space left; what was embedded before is kept.
     """
-    chunks = [chunk for one in group for chunk in one.chunks]
-    made = []
-    for first in range(0, len(chunks), WINDOW):
-        texts = [corpus.chunks.text(chunk) for chunk in chunks[first : first + WINDOW]]
-        path = _folder() / f"{_digest(f'{encoder} {corpus.folder}', texts)}.npy"
+    waiting, made = texts(corpus, group), []
+    while window := list(islice(waiting, WINDOW)):
+        path = _folder() / f"{_digest(f'{encoder} {corpus.folder}', window)}.npy"
         if not path.exists():
-            vectors = yield from embedded(texts)
+            vectors = yield from embedded(window)
             _save(path, vectors)
         made.append(path)
     return made
 
 
-def embedded(texts: Sequence[str]) -> Work[np.ndarray]:
+def embedded(given: Sequence[str]) -> Work[np.ndarray]:
     """Vectors of texts in their own order, asked for in order of length."""
-    order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
-    asked = [Embed(tuple(texts[i] for i in order[at : at + TEXTS])) for at in range(0, len(order), TEXTS)]
+    order = sorted(range(len(given)), key=lambda i: -len(given[i]))
+    asked = [Embed(tuple(given[i] for i in order[at : at + TEXTS])) for at in range(0, len(order), TEXTS)]
     replies = yield asked
     rows = np.concatenate([cast("Vectors", raised(reply)).rows for reply in replies])
     vectors = np.empty_like(rows, dtype=np.float32)
@@ -79,9 +78,9 @@ def _folder() -> Path:
     return cache_folder("embedding")
 
 
-def _digest(owner: str, texts: Sequence[str]) -> str:
+def _digest(owner: str, given: Sequence[str]) -> str:
     digest = hashlib.sha256(owner.encode("utf-8", "surrogatepass"))
-    for text in texts:
+    for text in given:
         digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     return digest.hexdigest()[:32]
 

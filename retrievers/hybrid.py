@@ -30,8 +30,11 @@ class Hybrid:
     BM25, and its notes say so.
 
     Attributes:
-        bm25, dense: weights of the two rankings.
-        k: see `fusion.fuse`. depth: chunks taken from each ranking at least.
+        bm25, dense: weights of the two rankings. The small default encoder is the weaker of the two on long documents
+            and the stronger on short ones; with a large encoder equal weights are the better start.
+        k: see `fusion.fuse`; 10 instead of the paper's 60, since ten chunks and not a thousand are read, and the
+            first places matter.
+        depth: chunks taken from each ranking at least.
         merge: join neighbouring chunks of the result into one passage.
 
     Raises:
@@ -46,9 +49,9 @@ class Hybrid:
 
     name: ClassVar[str] = "hybrid"
 
-    bm25: float = 1.0
+    bm25: float = 1.5
     dense: float = 1.0
-    k: float = 60.0
+    k: float = 10.0
     depth: int = 100
     merge: bool = True
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from ragctx.corpus import Corpus, IndexSlot
 from ragctx.retrievers import segments
-from ragctx.retrievers.parts import Placed, of_corpus, pack, reuse
+from ragctx.retrievers.parts import Placed, of_corpus, pack, reuse, texts
 from ragctx.retrievers.postings import Postings
 from ragctx.retrievers.tokens import fingerprint
 
@@ -108,7 +108,7 @@ def build(corpus: Corpus, slot: IndexSlot) -> Path:
 
 
 def _index(corpus: Corpus, group: Sequence[Placed], folder: Path) -> None:
-    Postings.of(corpus.chunks.text(chunk) for one in group for chunk in one.chunks).save(folder)
+    Postings.of(texts(corpus, group)).save(folder)
 
 
 def _thin(older: Path, rows: np.ndarray, folder: Path) -> None:

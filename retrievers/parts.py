@@ -15,6 +15,8 @@ from ragctx.corpus import Corpus
 
 # At most this many chunks a segment: about 30 MB of text, and row numbers that fit 16 bits.
 SEGMENT = 32_768
+# Chunks read from the store at once.
+BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,18 @@ def parts(digests: Sequence[str], document_index: np.ndarray, size: int = SEGMEN
 def of_corpus(corpus: Corpus) -> list[Placed]:
     """Every part of a corpus, in order."""
     return parts([document.digest for document in corpus.documents], corpus.chunks.document_index)
+
+
+def texts(corpus: Corpus, group: Iterable[Placed]) -> Iterator[str]:
+    """The text of every chunk of parts, in order, read by the block: a read for each chunk would cost as much again."""
+    chunks = corpus.chunks
+    for one in group:
+        text = corpus.documents[int(chunks.document_index[one.chunk])].text
+        for first in range(one.chunk, one.chunk + one.part.count, BLOCK):
+            here = slice(first, min(first + BLOCK, one.chunk + one.part.count))
+            starts, ends = chunks.start[here].tolist(), chunks.end[here].tolist()
+            block = text[starts[0] : ends[-1]]
+            yield from (block[start - starts[0] : end - starts[0]] for start, end in zip(starts, ends, strict=True))
 
 
 def pack(placed: Iterable[Placed], size: int = SEGMENT) -> Iterator[list[Placed]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,16 +60,22 @@ class VectorIndex:
         return found[order], cosines[order]
 
 
-def nearest(query: np.ndarray, vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and rows of the `count` rows nearest to a query.
+def required() -> Any:  # noqa: ANN401 - the library has no types
+    """The faiss module.
 
     Raises:
-        MissingExtra: faiss is not installed.
+        MissingExtra: it is not installed.
     """
     try:
         import faiss
     except ImportError as error:
         raise MissingExtra("dense retrieval", "local", "faiss-cpu") from error
+    return faiss
+
+
+def nearest(query: np.ndarray, vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and rows of the `count` rows nearest to a query."""
+    faiss = required()
     asked = np.ascontiguousarray(query, np.float32).reshape(1, -1)
     cosines, rows = faiss.knn(asked, np.ascontiguousarray(vectors), count, metric=faiss.METRIC_INNER_PRODUCT)
     return cosines[0], rows[0]

@@ -39,8 +39,8 @@ def small_segments(monkeypatch):
     monkeypatch.setattr(segments, "MOST_SMALL", 2)
 
 
-def ranked(corpus, text, depth=1000, **options):
-    ranking = BM25(**options).rank(Question(text), corpus, depth)
+def ranked(corpus, text, depth=1000):
+    ranking = BM25(k1=1.2, b=0.75).rank(Question(text), corpus, depth)
     return ranking.chunks.tolist(), ranking.scores.tolist()
 
 

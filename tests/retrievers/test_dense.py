@@ -108,7 +108,8 @@ def test_no_encoder_is_an_error_that_says_so():
 def test_no_faiss_names_the_extra(bench, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
     with pytest.raises(MissingExtra, match=r"ragctx\[local\]"):
-        bench(Dense().retrieve(Question("x"), Corpus.of("Some text."), 1, bench.models))
+        bench(Dense().prepare(Corpus.of("Some text."), bench.models))
+    assert not bench.model.seen
 
 
 def test_a_document_longer_than_a_segment(bench, monkeypatch):

@@ -31,7 +31,7 @@ def test_with_an_encoder_it_fuses_both(bench):
     found = bench(Hybrid(merge=False).retrieve(asked, corpus, 40, bench.models))
     words = BM25().rank(asked, corpus, 100)
     vectors = bench(Dense().rank(asked, corpus, 100, bench.models))
-    chunks, scores = fuse([words.chunks, vectors.chunks], [1.0, 1.0])
+    chunks, scores = fuse([words.chunks, vectors.chunks], [1.5, 1.0], 10)
     assert [span.document for span in found.spans] == [corpus.chunks[int(c)].document for c in chunks[:40]]
     assert [passage.score for passage in found.passages] == pytest.approx(scores[:40].tolist())
     assert {"bm25_top1", "dense_top1", "disagreement"} <= set(found.signals)
