@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,7 +128,7 @@ class LocalReader:
         for i, request in enumerate(requests):
             try:
                 if isinstance(request, Generate):
-                    writings[i] = self._begin(request, lambda text, i=i: emit(i, text))
+                    writings[i] = self._begin(request, partial(emit, i))
                 else:
                     replies[i] = self._score(request)
             except DoesNotFit as long:
@@ -202,8 +203,6 @@ class LocalReader:
 
     def _measure(self, model: LocalModel) -> None:
         if self.facts.speed is None:
-            from dataclasses import replace
-
             speed = local_speed.measure(model)
             local_speed.keep(self._speed_key, speed)
             self.facts = replace(self.facts, speed=speed)

@@ -40,7 +40,6 @@ class LocalModel:
         self._model = _load(folder, dtype)
         self._check(folder.name)
 
-    @torch.inference_mode()
     def forward(
         self,
         cache: FlatCache,
@@ -64,14 +63,15 @@ class LocalModel:
             float32 logits, shape (len(rows), vocabulary).
         """
         cache.aim(slots, parts)
-        output = self._model(
-            input_ids=torch.as_tensor(tokens, dtype=torch.long)[None],
-            attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool),  # four dimensions: taken as ready, not rebuilt
-            position_ids=torch.as_tensor(positions, dtype=torch.long)[None],
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=torch.as_tensor(rows, dtype=torch.long),
-        )
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.as_tensor(tokens, dtype=torch.long)[None],
+                attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool),  # four dimensions: taken as it is
+                position_ids=torch.as_tensor(positions, dtype=torch.long)[None],
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=torch.as_tensor(rows, dtype=torch.long),
+            )
         logits: torch.Tensor = output.logits[0].float()
         return logits
 
@@ -91,9 +91,9 @@ class LocalModel:
             if float((a - b).norm() / a.norm()) > 0.02:
                 raise ConfigError(_unfit(name))
 
-    @torch.inference_mode()
     def _plain(self, tokens: NDArray[np.int32]) -> torch.Tensor:
-        logits: torch.Tensor = self._model(torch.as_tensor(tokens, dtype=torch.long)[None]).logits[0, -1].float()
+        with torch.inference_mode():
+            logits: torch.Tensor = self._model(torch.as_tensor(tokens, dtype=torch.long)[None]).logits[0, -1].float()
         return logits
 
     def _shared(self, first: NDArray[np.int32], second: NDArray[np.int32], prefix: int) -> torch.Tensor:
