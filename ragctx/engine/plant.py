@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
@@ -60,15 +60,15 @@ class Plant:
         self.yard = Yard(floor, settings.in_flight, parted)
         self._flows: set[Flow] = set()
 
-    async def next(self, flow: Flow) -> Item:
-        """A flow's next event or outcome; the first call starts it."""
+    async def take(self, flow: Flow) -> list[Item]:
+        """A flow's next events and outcomes, none at the end; the first call starts it."""
         self._flows.add(flow)
-        return await flow.next()
+        return await flow.take()
 
-    async def shut(self, flow: Flow) -> None:
-        """Cancel what a flow still has in flight."""
+    async def shut(self, flow: Flow, left: Iterable[Item]) -> None:
+        """Cancel what a flow still has in flight; `left` was taken and will not be looked at."""
         self._flows.discard(flow)
-        await flow.close()
+        await flow.close(left)
 
     async def close(self) -> None:
         """Cancel everything, then close every backend once.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 from ragctx.work import RETRYABLE, Failure, Reply
 
@@ -43,18 +44,30 @@ async def attempt(
         attempts: the most attempts.
         backoff: the waits.
     """
-    import stamina
 
-    def wait(error: Exception) -> bool | float:
-        if not isinstance(error, _Again):
-            return False
-        asked = error.failure.retry_after
-        return True if asked is None else asked
+    def again(reply: Reply) -> bool:
+        return isinstance(reply, Failure) and _worth(reply, backoff) and may_retry(reply)
 
-    number = 0
+    reply = await once()
+    if attempts == 1 or not again(reply):
+        return reply
+    return await _try_on(reply, once, again, attempts, backoff)
+
+
+async def _try_on(
+    first: Reply,
+    once: Callable[[], Awaitable[Reply]],
+    again: Callable[[Reply], bool],
+    attempts: int,
+    backoff: Backoff,
+) -> Reply:
+    """Go on after a first failure, which stamina is told of as its own first trial."""
+    import stamina  # here, since most processes never see a failure
+
+    number, reply, worth = 1, first, True
     try:
         async for trial in stamina.retry_context(
-            on=wait,
+            on=_wait,
             attempts=attempts,
             timeout=None,
             wait_initial=backoff.initial,
@@ -63,12 +76,21 @@ async def attempt(
         ):
             number = trial.num
             with trial:
-                reply = await once()
-                if isinstance(reply, Failure) and _worth(reply, backoff) and may_retry(reply):
-                    raise _Again(reply)
-    except _Again as last:
+                if number > 1:
+                    reply = await once()
+                    worth = number < attempts and again(reply)
+                if worth:
+                    raise _Again(cast("Failure", reply))
+    except _Again as last:  # stamina's retries are switched off in this process
         reply = last.failure
     return replace(reply, attempts=number) if isinstance(reply, Failure) else reply
+
+
+def _wait(error: Exception) -> bool | float:
+    if not isinstance(error, _Again):
+        return False
+    asked = error.failure.retry_after
+    return True if asked is None else asked
 
 
 def _worth(failure: Failure, backoff: Backoff) -> bool:

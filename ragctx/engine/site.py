@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from typing import Any
 
-from ragctx.engine.flow import END, Flow, Wanted
+from ragctx.engine.flow import Flow, Item, Wanted
 from ragctx.engine.job import Event, Job, Outcome
 from ragctx.engine.loop import LoopThread
 from ragctx.engine.plant import Plant, Settings
@@ -41,24 +42,28 @@ class Site:
     def items(self, jobs: Jobs, wanted: Wanted) -> Generator[Event | Outcome[Any], None, None]:
         """What happens, for a sync caller; closing the generator cancels what is in flight."""
         thread, plant = self._reach()
-        flow = Flow(jobs, wanted, plant.yard)
+        flow, taken = Flow(jobs, wanted, plant.yard), deque[Item]()
         try:
-            while (item := thread.submit(plant.next(flow)).result()) is not END:
-                yield item  # type: ignore[misc]  # END is excluded
+            while fresh := thread.submit(plant.take(flow)).result():
+                taken.extend(fresh)
+                while taken:
+                    yield taken.popleft()
         finally:
             if not thread.stopped:
-                thread.submit(plant.shut(flow)).result()
+                thread.submit(plant.shut(flow, taken)).result()
 
     async def aitems(self, jobs: Jobs, wanted: Wanted) -> AsyncGenerator[Event | Outcome[Any], None]:
         """What happens, for an async caller in whatever loop it runs."""
         thread, plant = self._reach()
-        flow = Flow(jobs, wanted, plant.yard)
+        flow, taken = Flow(jobs, wanted, plant.yard), deque[Item]()
         try:
-            while (item := await asyncio.wrap_future(thread.submit(plant.next(flow)))) is not END:
-                yield item  # type: ignore[misc]  # END is excluded
+            while fresh := await asyncio.wrap_future(thread.submit(plant.take(flow))):
+                taken.extend(fresh)
+                while taken:
+                    yield taken.popleft()
         finally:
             if not thread.stopped:
-                await asyncio.wrap_future(thread.submit(plant.shut(flow)))
+                await asyncio.wrap_future(thread.submit(plant.shut(flow, taken)))
 
     def close(self) -> None:
         """Cancel everything and end the thread; closing again does nothing."""
