@@ -120,3 +120,17 @@ def test_a_document_longer_than_a_segment(bench, monkeypatch):
     ranking = bench(Dense().rank(Question("number17"), corpus, 40, bench.models))
     assert len(ranking) == len(corpus.chunks) == 30
     assert "number17" in corpus.chunks.text(int(ranking.chunks[0]))
+
+
+def test_many_single_additions_keep_segments_few(bench, monkeypatch):
+    monkeypatch.setattr(segments, "MOST_SMALL", 3)
+    corpus = Corpus.of("Start here.")
+    for number in range(10):
+        corpus.add(*notes(1, start=number))
+        bench(Dense().prepare(corpus, bench.models))
+    folder = corpus.slot(next((corpus.folder / "indexes").glob("dense-*")).name).current
+    assert len(segments.read(folder)) <= 4
+    assert len(bench.model.seen) == 11
+    ranking = bench(Dense().rank(Question("number6 thing6 subject6"), corpus, 20, bench.models))
+    assert len(ranking) == 11
+    assert corpus.chunks[int(ranking.chunks[0])].document == "n6.txt"
