@@ -11,6 +11,7 @@ the form that Lucene uses (Kamphuis et al., ECIR 2020).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,8 @@ from ragctx.retrievers.parts import Placed, of_corpus, pack, reuse, texts
 from ragctx.retrievers.postings import Postings
 from ragctx.retrievers.tokens import fingerprint
 
+Found = tuple[np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hits:
@@ -32,16 +35,19 @@ class Hits:
     Attributes:
         scores: BM25 of every chunk, float32, shape (chunks,).
         ceiling: the score that no chunk can exceed for these words.
-        found: for each distinct word the chunks it stands in.
+        places: for each segment the chunk number of every row.
+        found: for each distinct word and each segment, rows and counts.
     """
 
     scores: np.ndarray
     ceiling: float
-    found: tuple[np.ndarray, ...]
+    places: tuple[np.ndarray, ...]
+    found: tuple[tuple[Found, ...], ...]
 
     def coverage(self, chunk: int) -> float:
         """Share of the question's distinct words that stand in a chunk."""
-        return sum(bool((chunks == chunk).any()) for chunks in self.found) / max(1, len(self.found))
+        segment, row = next((n, int(at[0])) for n, p in enumerate(self.places) if len(at := np.flatnonzero(p == chunk)))
+        return sum(row in found[segment][0] for found in self.found) / max(1, len(self.found))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,47 +55,46 @@ class Inverted:
     """An opened index; its postings stay on disk and are mapped in as words ask for them.
 
     Attributes:
-        postings: one for each segment. places: for each segment the chunk number of every row.
-        lengths: terms of every chunk, float32, shape (chunks,).
+        postings: one for each segment.
+        places: for each segment the chunk number of every row.
+        lengths: for each segment the terms in every row, float32.
     """
 
     postings: tuple[Postings, ...]
     places: tuple[np.ndarray, ...]
-    lengths: np.ndarray
+    lengths: tuple[np.ndarray, ...]
 
     @classmethod
     def open(cls, folder: Path) -> Inverted:
         """The index in a folder."""
         listed = segments.read(folder)
         postings = tuple(Postings.open(path) for path, _ in listed)
-        places = tuple(segments.places(folder, listed))
-        lengths = np.zeros(sum(map(len, places)), np.float32)
-        for one, place in zip(postings, places, strict=True):
-            lengths[place] = one.lengths
-        return cls(postings, places, lengths)
+        lengths = tuple(one.lengths.astype(np.float32) for one in postings)
+        return cls(postings, tuple(segments.places(folder, listed)), lengths)
 
     def score(self, terms: Sequence[str], k1: float, b: float) -> Hits:
-        """BM25 of every chunk for a question's terms; a term that is repeated counts as often."""
-        chunks = len(self.lengths)
-        average = float(self.lengths.mean()) if chunks else 0.0
-        scores = np.zeros(chunks, np.float32)
-        ceiling, found = 0.0, {}
-        for term in terms:
-            at, counts = self._find(term)
-            idf = math.log(1 + (chunks - len(at) + 0.5) / (len(at) + 0.5))
-            norm = k1 * (1 - b + b * self.lengths[at] / (average or 1.0))
-            scores[at] += idf * counts / (counts + norm)
-            ceiling += idf
-            found[term] = at
-        return Hits(scores, ceiling, tuple(found.values()))
+        """BM25 of every chunk for a question's terms; a term that is repeated counts as often.
 
-    def _find(self, term: str) -> tuple[np.ndarray, np.ndarray]:
-        print_ = fingerprint(term)
-        hits = [(place, *one.find(print_)) for place, one in zip(self.places, self.postings, strict=True)]
-        if not hits:
-            return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        at = np.concatenate([place[rows] for place, rows, _ in hits])
-        return at, np.concatenate([counts for _, _, counts in hits]).astype(np.float32)
+        Segment by segment, so that what is added up stays in the processor's cache.
+        """
+        chunks = sum(map(len, self.lengths))
+        average = sum(float(lengths.sum(dtype=np.float64)) for lengths in self.lengths) / max(chunks, 1) or 1.0
+        asked = Counter(terms)
+        found = tuple(tuple(one.find(fingerprint(term)) for one in self.postings) for term in asked)
+        weights = [times * _idf(each, chunks) for each, times in zip(found, asked.values(), strict=True)]
+        scores = np.zeros(chunks, np.float32)
+        for number, (place, lengths) in enumerate(zip(self.places, self.lengths, strict=True)):
+            norm = k1 * (1 - b + b / average * lengths)
+            here = np.zeros(len(place), np.float32)
+            for weight, (rows, counts) in zip(weights, (each[number] for each in found), strict=True):
+                here[rows] += weight * (counts / (counts + norm[rows]))
+            scores[place] = here
+        return Hits(scores, sum(weights), self.places, found)
+
+
+def _idf(found: Sequence[Found], chunks: int) -> float:
+    holding = sum(len(rows) for rows, _ in found)
+    return math.log(1 + (chunks - holding + 0.5) / (holding + 0.5))
 
 
 def build(corpus: Corpus, slot: IndexSlot) -> Path:
