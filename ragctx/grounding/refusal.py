@@ -30,6 +30,7 @@ _SHAPES = (
     r"(?:資料|文書|文章|本文|書類|ドキュメント)[^。、]{0,20}(?:ありません|いません|ない|見つかりません)",
 )
 _REFUSES = re.compile("|".join(_SHAPES), re.IGNORECASE)
+_LEAD = re.compile(r"^(?:the\s+)?answer(?:\s+to\s+(?:this|the)\s+question)?(?:\s+is)?\s*:\s*", re.IGNORECASE)
 _TURNS = re.compile(
     r"\b(?:but|however|although|though|while|whereas|nevertheless|instead)\b|但|不过|しかし|ただし", re.I
 )
@@ -48,7 +49,7 @@ def refuses(text: str, fixed: str) -> bool:
         >>> refuses("Three months; the deposit is not mentioned in the documents.", "Not in the documents.")
         False
     """
-    said = " ".join(text.split()).strip("\"'*`_ ")
+    said = _LEAD.sub("", " ".join(text.split())).strip("\"'*`_ ")
     asked = fixed.strip().rstrip(".!\u3002")
     if asked and said.casefold().startswith(asked.casefold()) and not _goes_on(said[len(asked) :]):
         return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -49,8 +48,11 @@ class Stretch:
     def holding(self, word: str) -> frozenset[int]:
         """Numbers of the sentences that seem to hold a word."""
         if word not in self._holding:
-            self._holding[word] = frozenset(bisect_right(self._starts, at) - 1 for at in self._places(word))
+            self._holding[word] = frozenset(self._sentence(at) for at in self._places(word)) - {-1}
         return self._holding[word]
+
+    def _sentence(self, at: int) -> int:
+        return bisect_right(self._starts, at) - 1
 
     def _places(self, word: str) -> Iterable[int]:
         for form in forms(word):
@@ -60,8 +62,12 @@ class Stretch:
                 at = self._lower.find(form, at + len(form))
 
     def best(self, words: Iterable[str]) -> list[Found]:
-        """The sentences that hold the most of the words."""
-        held = Counter(number for word in words for number in self.holding(word) if number >= 0)
+        """The sentences that hold the most of the words; a word counts the less the more sentences hold it."""
+        held: dict[int, float] = {}
+        for word in sorted(words):
+            numbers = self.holding(word)
+            for number in numbers:
+                held[number] = held.get(number, 0.0) + 1 / len(numbers)
         first = sorted(held, key=lambda number: (-held[number], number))[:_LOOKED_AT]
         return [self._found(self.sentences[number], words) for number in first]
 

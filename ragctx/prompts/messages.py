@@ -24,7 +24,7 @@ class Prompt:
         >>> from ragctx.prompts import shipped
         >>> prompt = Prompt(shipped(), seed="m")
         >>> system, user = prompt.messages([Passage("Rent is due.", (), "a.txt")], Question("When?"))
-        >>> "[1] a.txt\nRent is due." in user.content, user.content.endswith("Question: When?")
+        >>> "[1] a.txt\nRent is due." in user.content, user.content.endswith("Question: When?\nAnswer:")
         (True, True)
     """
 
@@ -35,7 +35,7 @@ class Prompt:
     def messages(self, passages: Sequence[Passage], question: Question) -> tuple[Message, ...]:
         """The whole prompt: rules, then every passage in order under its number, then the question."""
         texts = [harmless(passage.text) for passage in passages]
-        labels = [label(passage.source, passage.page) for passage in passages]
+        labels = [label(_name(passage), passage.page) for passage in passages]
         mark = fence(self.seed, [*texts, *labels])
         blocks = [self._block(i, *pair, mark) for i, pair in enumerate(zip(labels, texts, strict=True), 1)]
         end = self.templates.fill("end", fence=mark)
@@ -44,7 +44,7 @@ class Prompt:
 
     def block(self, number: int, passage: Passage) -> str:
         """One passage as the prompt shows it, under a stand-in fence of the usual length: for counting."""
-        return self._block(number, label(passage.source, passage.page), harmless(passage.text), fence(self.seed, ()))
+        return self._block(number, label(_name(passage), passage.page), harmless(passage.text), fence(self.seed, ()))
 
     def _block(self, number: int, source: str, text: str, mark: str) -> str:
         return self.templates.fill("passage", fence=mark, number=number, source=source, text=text)
@@ -54,9 +54,9 @@ class Prompt:
         text, refusal = harmless(question.text), self.templates.refusal
         kind = {"schema": self.schema} if self.schema else {}
         asked = self.templates.fill("data" if self.schema else "question", question=text, refusal=refusal, **kind)
-        if not question.instructions.strip():
-            return asked
-        return f"{asked}\n\n{self.templates.fill('instructions', instructions=question.instructions)}"
+        own = question.instructions.strip()
+        extra = self.templates.fill("instructions", instructions=own) if own else ""
+        return "\n".join(part for part in (asked, extra, "" if self.schema else self.templates.cue) if part)
 
     def repair(self, messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:
         """The same prompt with the reply that was not valid and what is wrong with it."""
@@ -76,6 +76,11 @@ def standalone(question: Question, templates: Templates) -> tuple[Message, ...]:
     history = "\n".join(f"{turn.speaker}: {_line(turn)}" for turn in question.history)
     asked = harmless(question.text)
     return (Message("user", templates.fill("standalone", history=history, question=asked)),)
+
+
+def _name(passage: Passage) -> str:
+    """The document's id, not its source: a full path costs tokens and says where things lie on this machine."""
+    return passage.spans[0].document if passage.spans and not passage.derived else passage.source
 
 
 def _line(turn: Turn) -> str:

@@ -20,6 +20,7 @@ _SLOTS: Mapping[str, tuple[str, ...]] = {
     "passage": ("FENCE", "NUMBER", "source", "TEXT"),
     "end": ("FENCE",),
     "question": ("QUESTION", "refusal"),
+    "cue": (),
     "data": ("QUESTION", "SCHEMA", "refusal"),
     "instructions": ("INSTRUCTIONS",),
     "repair": ("PROBLEM",),
@@ -54,6 +55,7 @@ class Templates:
     passage: str
     end: str
     question: str
+    cue: str
     data: str
     instructions: str
     repair: str

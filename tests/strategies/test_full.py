@@ -30,7 +30,7 @@ def test_the_question_comes_last_and_the_rest_is_shared(scripted) -> None:
     assert first[0] == second[0]
     shared = len(_common(first[1].content, second[1].content))
     assert shared > first[1].content.index("Pets are welcome.")
-    assert first[1].content.endswith("What is the notice period?")
+    assert first[1].content.endswith("What is the notice period?\nAnswer:")
 
 
 def _common(one: str, other: str) -> str:
@@ -121,7 +121,7 @@ def test_instructions_and_templates(scripted) -> None:
     reader = scripted()
     terse = Full(templates=Templates.of({"question": "Q: {question} (else {refusal})", "refusal": "Nothing."}))
     reader.answer(terse, Question("Why?", instructions="Answer in German."), Corpus.of(TEXTS))
-    assert reader.prompt.endswith("Q: Why? (else Nothing.)\n\nAnswer in German.")
+    assert reader.prompt.endswith("Q: Why? (else Nothing.)\nAnswer in German.\nAnswer:")
     assert not scripted(lines=["Nothing."]).answer(terse, "Why?", Corpus.of(TEXTS)).answerable
 
 

@@ -60,7 +60,8 @@ def test_any_text_is_taken_apart(said: str) -> None:
         "Not in the documents. The lease is silent.",
         "The salary is not mentioned in the provided context.", "The documents do not specify a date.",
         "The passages don't say.", "There is no information about pets in the text.", "I cannot find the answer.",
-        "I don't know.", "Unknown.", "The name of the dog was not given in any of the documents.",
+        "I don't know.", "Unknown.",
+        "The answer is: Not in the documents.", "The name of the dog was not given in any of the documents.",
         "文档中没有提到。", "文中未提及租金。", "无法回答", "資料には記載されていません。", "N/A", "Not specified.",
         "The text does not provide information on the dog's name.", "No information is given in the documents.",
     ],
@@ -152,10 +153,13 @@ def test_a_book_is_searched_quickly() -> None:
         f"Chapter {n} speaks of the {n}th house. It was sold to person {n % 97} in {1500 + n}." for n in range(12_000)
     )
     corpus = Corpus.of(book)
-    started = time.perf_counter()
+    started = time.process_time()
     made = answer("The house of chapter 7000 was sold in 8500.", corpus, "When was it sold?")
-    assert time.perf_counter() - started < 5
-    assert "8500" in made.citations[0].text
+    assert time.process_time() - started < 3
+    assert [citation.text for citation in made.citations] == [
+        "Chapter 7000 speaks of the 7000th house.",
+        "It was sold to person 16 in 8500.",
+    ]
 
 
 def test_refusal() -> None:

@@ -72,7 +72,7 @@ def test_braces_in_documents_and_questions_mean_nothing() -> None:
     prompt = Prompt(shipped(), "m")
     _, user = prompt.messages([Passage("{text} {0} {fence!r}", (), "{source}")], Question("{question} {refusal}?"))
     assert "{text} {0} {fence!r}" in user.content
-    assert user.content.endswith("{question} {refusal}?")
+    assert "Question: {question} {refusal}?" in user.content
 
 
 def test_the_prompt_is_the_same_up_to_the_end_of_the_documents() -> None:

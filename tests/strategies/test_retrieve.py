@@ -177,7 +177,7 @@ def test_a_plan_calls_no_model_and_is_quick(scripted, corpus: Corpus) -> None:
     models = scripted().models
     strategy = Retrieve(retriever="bm25")
     strategy.estimate(Question("Which house?"), corpus, models)
-    started = time.perf_counter()
+    started = time.process_time()
     for n in range(20):
         strategy.estimate(Question(f"Which house has {n} trees?"), corpus, models)
-    assert (time.perf_counter() - started) / 20 < 0.1
+    assert (time.process_time() - started) / 20 < 0.1
