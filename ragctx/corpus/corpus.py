@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,10 +16,10 @@ from ragctx.corpus.counts import Counts
 from ragctx.corpus.documents import Documents
 from ragctx.corpus.opening import Opened, as_it_was, brought, place_of
 from ragctx.corpus.progress import Report
-from ragctx.corpus.selection import Selection
+from ragctx.corpus.selection import Selection, clipped
 from ragctx.corpus.sentences import language, split
 from ragctx.corpus.slots import IndexSlot
-from ragctx.corpus.sources import TextItem, as_document, items, named
+from ragctx.corpus.sources import TextItem, documents_of, items, named
 from ragctx.corpus.store import Store
 from ragctx.corpus.table import Chunks
 from ragctx.corpus.updating import Wanted
@@ -51,7 +50,7 @@ class Corpus:
 
     def _take(self, opened: Opened, wheres: tuple[Where, ...] = ()) -> None:
         """Be the corpus of a state: everything that was worked out for another one is forgotten."""
-        for name in ("documents", "_positions", "manifest", "chunks", "characters"):
+        for name in ("documents", "_positions", "manifest", "chunks", "characters", "_parts", "_totals"):
             self.__dict__.pop(name, None)
         self._opened, self._state, self._store = opened, opened.state, opened.store
         self._selection = Selection(Documents(opened.rows, opened.state.sources), opened.state.columns, wheres)
@@ -105,15 +104,7 @@ class Corpus:
             chunking: how to cut.
             progress: called with `Progress` while texts are stored.
         """
-        documents: list[Document] = []
-        for text in texts:
-            if isinstance(text, str):
-                documents.append(Document(f"text-{len(documents) + 1}", text))
-            elif isinstance(text, Mapping):
-                documents.extend(Document(title, each, title=title) for title, each in text.items())
-            else:
-                documents.append(as_document(text))
-        return cls.over(*documents, folder=folder, chunking=chunking, progress=progress)
+        return cls.over(*documents_of(texts), folder=folder, chunking=chunking, progress=progress)
 
     def add(self, *sources: object, progress: Report | None = None) -> Corpus:
         """Read more sources into this corpus, and return it.
@@ -200,9 +191,8 @@ class Corpus:
         """Hash of ids, texts, chunking and filter: two corpora of one manifest have the same chunks."""
         if not self._selection.wheres:
             return self._state.catalogue.manifest
-        visible = (self._selection.visible(document) for document in self.documents)
         named = ((document.id, document.digest) for document in self.documents)
-        bounds = hashlib.sha256(repr([(span.start, span.end) for span in visible]).encode()).hexdigest()
+        bounds = repr([(part.start, part.end) for part in self._parts.values()])
         return manifest_of(f"{self.chunking.digest} {bounds}", named)
 
     @cached_property
@@ -260,25 +250,35 @@ class Corpus:
 
     def tokens(self, facts: ModelFacts) -> int:
         """Tokens of all text that may be read, by a model's counter; counted once and kept in the store."""
-        counts = Counts(self._store.folder, facts.counter)
-        return counts.total((document, self._selection.visible(document)) for document in self.documents)
+        name = facts.counter.name
+        if name not in self._totals:
+            counts = Counts(self._store.folder, facts.counter)
+            self._totals[name] = counts.total(zip(self.documents, self._parts.values(), strict=True))
+        return self._totals[name]
+
+    @cached_property
+    def _totals(self) -> dict[str, int]:
+        return {}
+
+    @cached_property
+    def _parts(self) -> dict[str, Span]:
+        """What may be read of each document, in order."""
+        return {document.id: self._selection.visible(document) for document in self.documents}
 
     @cached_property
     def characters(self) -> int:
         """Characters of all text that may be read."""
-        return sum(len(self._selection.visible(document)) for document in self.documents)
+        return sum(len(part) for part in self._parts.values())
 
     def everything(self) -> Context:
         """One verbatim passage a document, in order. Reads all text: look at `tokens` first."""
-        return Context(tuple(Passage.cut(each, [self._selection.visible(each)]) for each in self.documents))
+        parts = zip(self.documents, self._parts.values(), strict=True)
+        return Context(tuple(Passage.cut(document, [part]) for document, part in parts))
 
     def coverage(self, spans: Iterable[Span]) -> tuple[Coverage, ...]:
         """For every document, how many of the characters that may be read the spans hold."""
-        given = list(spans)
-        parts = {document.id: self._selection.visible(document) for document in self.documents}
-        inside = (_clipped(span, parts[span.document]) for span in given if span.document in parts)
-        read = characters_read(span for span in inside if span is not None)
-        return tuple(Coverage(name, read.get(name, 0), len(part)) for name, part in parts.items())
+        read = characters_read(clipped(spans, self._parts))
+        return tuple(Coverage(name, read.get(name, 0), len(part)) for name, part in self._parts.items())
 
     def slot(self, name: str) -> IndexSlot:
         """The place of an index of this corpus's chunks; views have places of their own.
@@ -306,8 +306,3 @@ class Corpus:
         self._must_be_whole()
         there = tuple(each for each in wanted.sources if isinstance(each, TextItem) or Path(each).exists())
         self._take(brought(self._store, replace(wanted, sources=there), report))
-
-
-def _clipped(span: Span, part: Span) -> Span | None:
-    start, end = max(span.start, part.start), min(span.end, part.end)
-    return Span(span.document, start, end) if start < end else None

@@ -57,7 +57,8 @@ class Segment:
         writer, place = self._opened(), list[Stored]()
         begun = writer.size
         try:
-            found = list(cut(writer.write(pieces, place, self.name, pages), self._chunking, pages))
+            spans = cut(writer.write(pieces, place, self.name, pages), self._chunking, pages)
+            found: Longs = np.fromiter(spans, dtype=_PAIR)
         except BaseException:
             writer.take_back(begun)
             raise
@@ -65,7 +66,7 @@ class Segment:
         if (twin := self.known.get(stored.digest)) is not None:
             writer.take_back(begun)
             return twin
-        self._keep(stored, np.array(found, dtype=np.int64).reshape(-1, 2))
+        self._keep(stored, found)
         return stored
 
     def copy(self, text: StoredText, bounds: Longs) -> Stored:
@@ -89,6 +90,7 @@ class Segment:
         return self._writer
 
 
+_PAIR = np.dtype((np.int64, (2,)))
 _NONE: Longs = np.empty((0, 2), dtype=np.int64)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -75,3 +75,12 @@ class Selection:
         document, start, _ = self._columns
         on_pages: npt.NDArray[np.bool_] = (low[document] <= start) & (start < high[document])
         return on_pages
+
+
+def clipped(spans: Iterable[Span], parts: Mapping[str, Span]) -> Iterator[Span]:
+    """What of the spans lies inside the part of their document that may be read; the rest is left out."""
+    for span in spans:
+        part = parts.get(span.document, Span(span.document, 0, 0))
+        start, end = max(span.start, part.start), min(span.end, part.end)
+        if start < end:
+            yield Span(span.document, start, end)

@@ -24,8 +24,8 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("hi", re.compile(r"[\u0900-\u097f]")),
     ("el", re.compile(r"[\u0370-\u03ff]")),
 )
-# A full-width stop, unless closing marks follow, which belong to the sentence.
-_FULL_STOP = re.compile(r"[。！？](?=[\w《「『（“‘])")
+# A full-width stop before a character that surely begins a sentence: no digit, and no closing mark.
+_FULL_STOP = re.compile(r"[。！？](?=[\u3040-\u30fa\u3400-\u4dbf\u4e00-\u9fff《「『（“])")
 _REACH = 2_000
 _BLANK = re.compile(r"(\n{2,})")
 _log = logging.getLogger(__name__)

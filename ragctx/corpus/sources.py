@@ -104,6 +104,19 @@ def as_document(source: object) -> Document:
     return Document(named_so, content, source=origin, title=title, metadata=kept)
 
 
+def documents_of(texts: Iterable[object]) -> list[Document]:
+    """Documents of plain strings (text-1, text-2, ...), of mappings from title to text, and of documents."""
+    documents: list[Document] = []
+    for text in texts:
+        if isinstance(text, str):
+            documents.append(Document(f"text-{len(documents) + 1}", text))
+        elif isinstance(text, Mapping):
+            documents.extend(Document(title, each, title=title) for title, each in text.items())
+        else:
+            documents.append(as_document(text))
+    return documents
+
+
 def _scalars(metadata: Mapping[str, Any]) -> dict[str, Scalar]:
     plain = (str, int, float, bool, type(None))
     return {str(k): v if isinstance(v, plain) else json.dumps(v, default=str) for k, v in metadata.items()}
