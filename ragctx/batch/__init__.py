@@ -9,11 +9,11 @@ is done.
 """
 
 from ragctx.batch.events import Stopped, Tick
-from ragctx.batch.export import Exported, export
+from ragctx.batch.exports import Exported, export
 from ragctx.batch.opening import open_job
 from ragctx.batch.results import PlannedRow, RowFailure, RowResult, Spent
 from ragctx.batch.runner import run_job
-from ragctx.batch.status import Status, status
+from ragctx.batch.state import Status, status
 from ragctx.batch.store import JobStore
 
 __all__ = [

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from ragctx.batch.results import RowResult
-from ragctx.batch.status import Status
+from ragctx.batch.state import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,6 @@ class PlannedRow:
     Attributes:
         position: place in the order the questions were given, from 0. turn: place in the order they are asked.
         key: hash of question, documents and configuration.
-        typed: the question had an `answer_type`, which the file holds as a schema only.
         money: expected, None where no price is known.
     """
 
@@ -52,7 +51,6 @@ class PlannedRow:
     key: str
     question: Question
     decision: Decision
-    typed: bool = False
     money: float | None = None
 
 

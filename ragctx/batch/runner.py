@@ -11,7 +11,7 @@ from ragctx.batch.ceiling import Ceiling
 from ragctx.batch.events import Clock, Stopped, Tick
 from ragctx.batch.ledger import Asked
 from ragctx.batch.results import PlannedRow, RowResult
-from ragctx.batch.status import status
+from ragctx.batch.state import status
 from ragctx.batch.store import JobStore
 from ragctx.batch.watch import watched
 from ragctx.engine import Delta, Engine, Job, Outcome, Progress

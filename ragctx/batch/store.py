@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ragctx.batch import freeze
+from ragctx.batch import freeze, queries
 from ragctx.batch.codec import dump, load
 from ragctx.batch.database import Database, telling
 from ragctx.batch.keys import read_question
@@ -21,6 +21,7 @@ from ragctx.batch.lock import JobLock
 from ragctx.batch.replies import JobReplies
 from ragctx.batch.results import PlannedRow, RowFailure, RowResult, Spent
 from ragctx.errors import StoreCorrupt
+from ragctx.questions import Questions
 from ragctx.types import Answer, Decision, Question, Usage
 
 if TYPE_CHECKING:
@@ -29,28 +30,6 @@ if TYPE_CHECKING:
     from ragctx.routing import Plan
 
 PAGE = 200
-
-_PENDING = """
-SELECT r.position, r.turn, r.key, r.question, r.decision, r.money FROM rows r
-LEFT JOIN answers a USING (position) LEFT JOIN failures f USING (position)
-WHERE r.turn > ? AND a.position IS NULL AND coalesce(f.retry, 1) = 1 ORDER BY r.turn LIMIT ?
-"""
-_RESULTS = """
-SELECT r.position, r.question, r.decision, a.answer, f.name, f.message, f.exit_code, f.attempts
-FROM rows r LEFT JOIN answers a USING (position) LEFT JOIN failures f USING (position)
-WHERE r.position > ? AND (a.position IS NOT NULL OR f.retry = 0) ORDER BY r.position LIMIT ?
-"""
-_FAIL = """
-INSERT INTO failures(position, name, message, exit_code, attempts) VALUES (?, ?, ?, ?, 1)
-ON CONFLICT (position) DO UPDATE SET name = excluded.name, message = excluded.message,
-exit_code = excluded.exit_code, attempts = attempts + 1, retry = 0
-"""
-_SPENT = """
-SELECT coalesce(sum(prompt), 0), coalesce(sum(output), 0), count(*), coalesce(sum(seconds), 0.0), sum(money)
-FROM charges
-"""
-_UNFINISHED = "SELECT coalesce(sum(money), 0.0) FROM charges WHERE row = ? AND claimed = 0"
-_RETRY = "UPDATE failures SET retry = 1 WHERE retry = 0"
 
 
 class JobStore:
@@ -151,6 +130,17 @@ class JobStore:
         """Fall-backs the plan named; every answer repeats them."""
         return tuple(self.about("plan").get("notes", ()))
 
+    def questions(self) -> Questions:
+        """The frozen questions, in the order they were given.
+
+        Raises:
+            ConfigError: one has an `answer_type`, which only the program that made the job can give back.
+        """
+        asked: list[Question] = []
+        while page := self._database.all(queries.QUESTIONS, len(asked), PAGE):
+            asked.extend(self._question(text) for (text,) in page)
+        return Questions.of(asked)
+
     def must_match(self, questions: Iterable[Question], configuration: Mapping[str, object], manifest: str) -> None:
         """Refuse to go on with anything but what was frozen.
 
@@ -162,12 +152,12 @@ class JobStore:
 
     def pending(self, after: int = -1, limit: int = PAGE) -> list[PlannedRow]:
         """The next rows to be asked, in the job's own order, whose turn comes after `after`."""
-        return [self._planned(*row) for row in self._database.all(_PENDING, after, limit)]
+        return [self._planned(*row) for row in self._database.all(queries.PENDING, after, limit)]
 
     def results(self) -> Iterator[RowResult]:
         """Every finished row in the order the questions were given, read a page at a time."""
         after = -1
-        while page := self._database.all(_RESULTS, after, PAGE):
+        while page := self._database.all(queries.RESULTS, after, PAGE):
             yield from map(_result, page)
             after = page[-1][0]
 
@@ -201,7 +191,7 @@ class JobStore:
 
         def step(connection: sqlite3.Connection) -> int:
             settle(connection, row.key, spent, asked, self.replies.fresh)
-            connection.execute(_FAIL, (row.position, failure.name, failure.message, failure.exit_code))
+            connection.execute(queries.FAIL, (row.position, failure.name, failure.message, failure.exit_code))
             query = "SELECT attempts FROM failures WHERE position = ?"
             return int(connection.execute(query, (row.position,)).fetchone()[0])
 
@@ -209,22 +199,31 @@ class JobStore:
         self.replies.forget(asked, spent)
         return replace(failure, attempts=attempts)
 
-    def retry_failed(self) -> int:
+    def retry_failed(self, *, anew: bool = False) -> int:
         """Make every failed row pending again; how many there were.
+
+        Args:
+            anew: ask everything again. Otherwise only what failed is asked: replies that came are replayed.
 
         Raises:
             StoreLocked: the job is running.
         """
+
+        def step(connection: sqlite3.Connection) -> int:
+            if anew:
+                connection.execute(queries.FORGET_FAILED)
+            return connection.execute(queries.RETRY).rowcount
+
         with self.lock():
-            return self._database.write(lambda connection: connection.execute(_RETRY).rowcount)
+            return self._database.write(step)
 
     def spent(self) -> Spent:
         """Everything billed so far, rows that were never finished included."""
-        return Spent(*(self._database.one(_SPENT) or ()))
+        return Spent(*(self._database.one(queries.SPENT) or ()))
 
     def unfinished(self, row: PlannedRow) -> float:
         """Money that earlier runs spent on a row they did not finish."""
-        return float((self._database.one(_UNFINISHED, row.key) or (0.0,))[0])
+        return float((self._database.one(queries.UNFINISHED, row.key) or (0.0,))[0])
 
     def stopped(self, reason: str) -> None:
         """Remember why the last run left rows pending; empty when it left none."""
@@ -246,10 +245,11 @@ class JobStore:
         return self._database.all(query, *values)
 
     def _planned(self, position: int, turn: int, key: str, text: str, decision: str, money: float | None) -> PlannedRow:
+        return PlannedRow(position, turn, key, self._question(text), load(Decision, decision), money)
+
+    def _question(self, text: str) -> Question:
         question, typed = read_question(text)
-        if typed:
-            question = freeze.typed_again(question, self._types)
-        return PlannedRow(position, turn, key, question, load(Decision, decision), typed, money)
+        return freeze.typed_again(question, self._types) if typed else question
 
 
 def _result(row: tuple[Any, ...]) -> RowResult:
