@@ -14,6 +14,7 @@ from typing import Any
 
 from ragctx.encoders.encoding import Encode, Encoder
 from ragctx.errors import ConfigError, MissingExtra
+from ragctx.loading import LOADING
 from ragctx.models import EstimatedCounter, ModelFacts
 
 
@@ -188,10 +189,11 @@ class _Quiet:
 
 
 def _load(folder: Path, device: str, threads: int | None, batch: int) -> Encode:
-    import torch
-    from sentence_transformers import SentenceTransformer
+    with LOADING:
+        import torch
+        from sentence_transformers import SentenceTransformer
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
-    return _Quiet(SentenceTransformer(str(folder), device=device, local_files_only=True), batch)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+        return _Quiet(SentenceTransformer(str(folder), device=device, local_files_only=True), batch)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ragctx.contracts import Emit
 from ragctx.errors import ConfigError, DoesNotFit, MissingExtra
+from ragctx.loading import LOADING
 from ragctx.models import ModelFacts
 from ragctx.readers import local_speed
 from ragctx.readers.local_counter import TokenizerCounter
@@ -193,11 +194,12 @@ class LocalReader:
 
     def _loaded(self) -> LocalModel:
         if self._model is None:
-            try:
-                from ragctx.readers.local_model import LocalModel
-            except ImportError as missing:
-                raise MissingExtra("the local reader", "local", missing.name or "transformers") from missing
-            self._model = LocalModel(self._checkpoint.folder, self._dtype, self._threads)
+            with LOADING:
+                try:
+                    from ragctx.readers.local_model import LocalModel
+                except ImportError as missing:
+                    raise MissingExtra("the local reader", "local", missing.name or "transformers") from missing
+                self._model = LocalModel(self._checkpoint.folder, self._dtype, self._threads)
             self._measure(self._model)
         return self._model
 
