@@ -48,7 +48,7 @@ def create(path: Path) -> int:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Replace a file in one step: a reader sees the old content or the new, also after a crash."""
-    half = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    half = _half(path)
     try:
         with os.fdopen(create(half), "wb") as file:
             file.write(content)
@@ -87,7 +87,7 @@ def replacing(final: Path) -> Iterator[Path]:
 
     Its name carries this process's id, so that a later run can tell what a dead process left behind.
     """
-    half = private(final.parent) / f"{final.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp"
+    half = _half(private(final.parent) / final.name)
     half.mkdir(mode=0o700)
     try:
         yield half
@@ -101,12 +101,20 @@ def replacing(final: Path) -> Iterator[Path]:
     settle(final.parent)
 
 
+def _half(final: Path) -> Path:
+    return final.with_name(f"{final.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+
+
 def sweep(folder: Path) -> None:
     """Remove the half-written folders and files of processes that are no more."""
     for half in folder.glob("*.tmp"):
-        parts = half.name.split(".")
-        if half.is_dir() and len(parts) > 2 and parts[-3].isdigit() and not _alive(int(parts[-3])):
+        process = half.name.split(".")[-3:][0]
+        if not process.isdigit() or _alive(int(process)):
+            continue
+        if half.is_dir():
             shutil.rmtree(half, ignore_errors=True)
+        else:
+            half.unlink(missing_ok=True)
 
 
 def _alive(process: int) -> bool:

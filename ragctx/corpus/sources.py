@@ -61,15 +61,19 @@ def named(sources: Iterable[object]) -> list[Source]:
     return [str(absolute(each)) if isinstance(each, (str, Path)) else text_item(each) for each in sources]
 
 
-def items(sources: Iterable[Source]) -> list[Item]:
+def items(sources: Iterable[Source], besides: Path | None = None) -> list[Item]:
     """Everything to read, in the order named, folders sorted by name; each file once, each id once.
+
+    Args:
+        sources: absolute paths and texts.
+        besides: a folder to pass over: the store itself, where it lies among the documents.
 
     Raises:
         UnreadableDocument: a path does not exist. InputError: two texts of one id.
     """
     found: dict[str, Item] = {}
     for source in sources:
-        for item in _files(Path(source)) if isinstance(source, str) else (source,):
+        for item in _files(Path(source), besides) if isinstance(source, str) else (source,):
             found.setdefault(item.key, item)
     return _distinct(found.values())
 
@@ -94,7 +98,7 @@ def as_document(source: object) -> Document:
         InputError: it is something else.
     """
     if isinstance(source, Document):
-        return source
+        return replace(source, metadata=_scalars(source.metadata))
     content, metadata = getattr(source, "page_content", None), getattr(source, "metadata", None)
     if not isinstance(content, str):
         raise InputError(f"a {type(source).__name__} is not a source: give a path, a Document or a LangChain document")
@@ -118,8 +122,13 @@ def documents_of(texts: Iterable[object]) -> list[Document]:
 
 
 def _scalars(metadata: Mapping[str, Any]) -> dict[str, Scalar]:
-    plain = (str, int, float, bool, type(None))
-    return {str(k): v if isinstance(v, plain) else json.dumps(v, default=str) for k, v in metadata.items()}
+    return {str(key): _scalar(value) for key, value in metadata.items()}
+
+
+def _scalar(value: object) -> Scalar:
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return value
+    return json.dumps(value, default=str) if isinstance(value, (list, tuple, dict)) else str(value)
 
 
 def _digest(document: Document) -> str:
@@ -129,10 +138,10 @@ def _digest(document: Document) -> str:
     return hashed.hexdigest()
 
 
-def _files(path: Path) -> Iterator[FileItem]:
+def _files(path: Path, besides: Path | None) -> Iterator[FileItem]:
     if path.is_dir():
         try:
-            yield from _walk(path, path, {_identity(path)})
+            yield from _walk(path, path, _seen(path, besides))
         except PermissionError as error:
             raise UnreadableDocument(str(path), "the folder cannot be listed", "check its permissions") from error
     elif path.is_file():
@@ -165,6 +174,10 @@ def _below(root: Path, folder: Path, seen: set[tuple[int, int]]) -> Iterator[Fil
         yield from _walk(root, folder, seen | {identity})
     else:
         yield FileItem(str(folder), folder.relative_to(root).as_posix(), str(root), 0, 0, alone=False)
+
+
+def _seen(path: Path, besides: Path | None) -> set[tuple[int, int]]:
+    return {_identity(each) for each in (path, besides) if each is not None and each.exists()}
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -110,7 +110,7 @@ class Store:
         with writing(self.folder):
             private(self.folder)
             with locked(self.folder / "lock", wait):
-                for name in ("generations", "segments"):
+                for name in ("", "generations", "segments", "tokens"):
                     sweep(private(self.folder / name))
                 yield
 

@@ -42,7 +42,7 @@ def bring(store: Store, wanted: Wanted, report: Report | None = None) -> tuple[S
         StoreLocked, StoreFull, StoreError: the store cannot be written.
         StoreCorrupt: it is damaged and some text was only in it.
     """
-    listed = items(wanted.sources)
+    listed = items(wanted.sources, besides=store.folder)
     state, notes = _opened(store, listed)
     if state is not None and _fits(state.catalogue, listed, wanted):
         return state, notes

@@ -159,13 +159,13 @@ def test_an_empty_text_is_a_document_without_chunks():
 
 def test_progress_counts_bytes(write):
     told = []
-    folder = write({"a.txt": "x" * 100, "b.txt": "word " * 2_000_000})
+    folder = write({"a.txt": "x" * 100, "b.txt": "word " * 1_000_000})
     Corpus.over(folder, progress=told.append)
     assert all(isinstance(each, Progress) for each in told)
     assert [each.done for each in told] == sorted(each.done for each in told)
-    assert (told[0].at, told[0].done, told[-1].done, told[-1].total) == ("a.txt", 100, 10_000_100, 10_000_100)
+    assert (told[0].at, told[0].done, told[-1].done, told[-1].total) == ("a.txt", 100, 5_000_100, 5_000_100)
     assert told[-1].share == 1.0
-    assert len(told) > 3
+    assert len(told) > 2
 
 
 def test_documents_that_were_stored_need_not_stay_in_memory():

@@ -82,7 +82,7 @@ def test_kill_at_any_moment_leaves_a_whole_state(write, tmp_path, child, checked
     folder, place = write({"a.txt": "Words."}), tmp_path / "store"
     Corpus.over(folder, folder=place)
     unfinished = 0
-    for turn in range(20):
+    for turn in range(12):
         known = {document.id for document in Corpus.over(folder=place).documents}
         write({f"n{turn}-{i}.txt": f"New words {turn}, {i}. " * 5_000 for i in range(30)})
         process = child("print('begun', flush=True)\n" + INDEX, folder, place)
@@ -93,7 +93,7 @@ def test_kill_at_any_moment_leaves_a_whole_state(write, tmp_path, child, checked
         left = {document.id for document in checked(Corpus.over(folder=place)).documents}
         unfinished += left == known
         assert left == known or len(left) == 31 + 30 * turn
-    assert unfinished >= 5
+    assert unfinished >= 3
 
 
 def test_two_processes_at_once_do_the_work_once(write, tmp_path, child):
@@ -265,6 +265,7 @@ def test_a_lock_is_let_go_when_its_holder_is_done(tmp_path):
 def test_half_written_folders_of_the_living_are_left_alone(tmp_path):
     for name in (f"s1.{os.getpid()}.aa.tmp", "s2.999999999.bb.tmp", "s3"):
         (tmp_path / name).mkdir()
+    (tmp_path / "manifest.json.999999999.cc.tmp").write_text("half")
     files.sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"s1.{os.getpid()}.aa.tmp", "s3"]
 

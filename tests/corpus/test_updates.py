@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import date
 
 import pytest
 
@@ -171,6 +172,18 @@ def test_a_file_of_a_folder_that_is_named_later_must_be_readable(write, tmp_path
     with pytest.raises(UnreadableDocument, match="binary"):
         Corpus.over(folder / "bad.txt", folder=tmp_path / "store")
     assert ids(corpus.refresh()) == ["a.txt"]
+
+
+def test_a_store_among_its_documents_does_not_read_itself(write):
+    folder = write({"a.txt": "Good."})
+    corpus = Corpus.over(folder, folder=folder / "store")
+    assert ids(corpus) == ids(corpus.refresh()) == ids(Corpus.over(folder, folder=folder / "store")) == ["a.txt"]
+    assert corpus.problems == ()
+
+
+def test_metadata_of_any_kind_is_kept_as_plain_values():
+    corpus = Corpus.over(Document("m", "Words.", metadata={"when": date(2024, 5, 1), "n": 3, "tags": ["a"]}))
+    assert corpus.document("m").metadata == {"when": "2024-05-01", "n": 3, "tags": '["a"]'}
 
 
 def test_files_of_one_name_in_two_folders(tmp_path):
