@@ -46,7 +46,9 @@ def backends(
     found, notes = _encoder(encoder)
     if found is not None:
         opened["encoder"] = found
-    return opened | {role: open_model(spec) for role, spec in roles.items()}, notes
+    opened |= {role: open_model(spec) for role, spec in roles.items()}
+    told = [str(note) for model in opened.values() if (note := getattr(model, "note", ""))]
+    return opened, (*told, *notes)
 
 
 def _encoder(encoder: object) -> tuple[Backend | None, tuple[str, ...]]:

@@ -79,6 +79,7 @@ class Pipeline:
         policy: Policy | None = None,
         lam: float | None = None,
         store: ReplyStore | None = None,
+        attempts: int = 4,
         notes: Iterable[str] = (),
         settings: Mapping[str, object] | None = None,
     ) -> None:
@@ -89,7 +90,8 @@ class Pipeline:
         self.lam = self.policy.lam if lam is None else lam
         self.notes = tuple(notes)
         self.settings = dict(settings or {})
-        self.engine = Engine(self.backends, store=store)
+        self.attempts = attempts
+        self.engine = Engine(self.backends, store=store, attempts=attempts)
         self._prepared = ""
         self._preparing = threading.Lock()
 
@@ -105,6 +107,7 @@ class Pipeline:
         lam: float | None = None,
         prices: Prices | None = None,
         cache: bool = True,
+        attempts: int = 4,
         folder: Path | None = None,
         progress: Callable[..., None] | None = None,
         settings: Mapping[str, object] | None = None,
@@ -121,6 +124,7 @@ class Pipeline:
             lam: lambda, the weight of normalised cost.
             prices: of the reader, where the price table does not know it.
             cache: keep greedy replies on disk and reuse them for identical requests.
+            attempts: tries for a call that may succeed next time (a server error, a rate limit, a timeout).
             folder: where text store and indexes live, in place of the cache folder.
             progress: called with the corpus's progress while it is indexed.
             settings: plain JSON that a batch job keeps, so that whoever resumes it can build this pipeline again.
@@ -128,16 +132,19 @@ class Pipeline:
         Raises:
             ConfigError: an unknown name, or an extra is missing. InputError: documents cannot be read.
         """
-        corpus = assembly.corpus(sources, folder=folder, progress=progress)
-        backends, notes = assembly.backends(reader, encoder, roles or {}, prices)
+        # Names first: a wrong one is told at once, not after minutes of indexing.
         chosen = policy if isinstance(policy, Policy) else Policy.load(Path(policy) if policy else None)
+        ways = assembly.strategies(strategies)
+        backends, notes = assembly.backends(reader, encoder, roles or {}, prices)
+        corpus = assembly.corpus(sources, folder=folder, progress=progress)
         return cls(
             corpus,
             backends,
-            strategies=assembly.strategies(strategies),
+            strategies=ways,
             policy=chosen,
             lam=lam,
             store=assembly.reply_store() if cache else None,
+            attempts=attempts,
             notes=notes,
             settings=settings,
         )
@@ -157,8 +164,12 @@ class Pipeline:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(self) -> None:
-        """Build or refresh every index the strategies need; returns at once when they are current."""
+    def prepare(self, on_event: Callable[[object], None] | None = None) -> None:
+        """Build or refresh every index the strategies need; returns at once when they are current.
+
+        Args:
+            on_event: called with the engine's progress while an encoder is at work.
+        """
         with self._preparing:
             if self._prepared == self.corpus.manifest:
                 return
@@ -166,7 +177,8 @@ class Pipeline:
                 work: Callable[..., Work[None]] | None = getattr(strategy, "prepare", None)
                 if work is not None:
                     start = partial(work, self.corpus, self.models)
-                    self.engine.run(Job(key=f"index for {strategy.name}", start=start)).result()
+                    for outcome in self.engine.map([Job(f"index for {strategy.name}", start)], on_event=on_event):
+                        outcome.result()
             self._prepared = self.corpus.manifest
 
     def plan(
@@ -273,7 +285,7 @@ class Pipeline:
             manifest=self.corpus.manifest,
             plan=lambda: self.plan(asked, strategy=strategy),
         ) as store:
-            engine = Engine(self.backends, store=store.replies)
+            engine = Engine(self.backends, store=store.replies, attempts=self.attempts)
             yield from run_job(store, engine, self.row_job, max_cost=max_cost, on_event=on_event)
 
     def row_job(self, question: Question, decision: Decision) -> Job[Answer]:

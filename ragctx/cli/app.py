@@ -1,15 +1,15 @@
-"""The command table, and how every error of the tree becomes one short message and an exit code."""
+"""The command table, and the one place where a command line ends: with an exit code, never with a traceback."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import click
 import typer
 
 from ragctx import __version__
-from ragctx.cli import INTERRUPTED, ask, batch, cache, doctor, explain, index, plan
-from ragctx.errors import RagctxError
+from ragctx.cli import INTERRUPTED, UNEXPECTED, ask, batch, cache, doctor, explain, index, plan
 
 app = typer.Typer(
     name="ragctx",
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Answers questions over documents and decides, per question, how to read.",
     epilog="Settings come from flags, RAGCTX_ environment variables and ragctx.toml, in that order. Exit codes: "
-    "0 done, 2 setting, 3 input, 4 limit, 5 model, 6 store, 7 failed rows, 130 interrupted.",
+    "0 done, 1 unexpected, 2 setting, 3 input, 4 limit, 5 model, 6 store, 7 failed rows, 130 interrupted.",
 )
 app.command("index")(index.index)
 app.command("plan")(plan.plan)
@@ -43,21 +43,42 @@ def _root(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; returns its exit code and never lets an expected error end in a traceback."""
+    """Run one command line and return its exit code.
+
+    An error that the user can do something about is one message; anything else is a fault of ragctx and says so, with
+    the traceback when RAGCTX_TRACEBACK is set.
+    """
     try:
         result = app(args=list(arguments), standalone_mode=False)
-    except click.exceptions.Abort:
-        typer.echo("interrupted", err=True)
-        return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except KeyboardInterrupt:
-        typer.echo("interrupted: nothing finished is lost", err=True)
-        return INTERRUPTED
-    except RagctxError as error:
-        typer.echo(f"error: {error}", err=True)
-        return error.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _complain("stopped: everything that was finished is kept", INTERRUPTED)
     except BrokenPipeError:
         return 0
+    except Exception as error:  # noqa: BLE001 - told apart below, and raised again on request
+        return _failed(error)
     return result if isinstance(result, int) else 0
+
+
+def _failed(error: Exception) -> int:
+    from ragctx.cli.failures import told
+
+    known = told(error)
+    if known is not None:
+        return _complain(f"error: {known[0]}", known[1])
+    if os.environ.get("RAGCTX_TRACEBACK"):
+        raise error
+    return _complain(
+        f"unexpected {type(error).__name__}: {error}\nThis is a fault of ragctx: set RAGCTX_TRACEBACK=1, run the same "
+        "command again and report what it prints",
+        UNEXPECTED,
+    )
+
+
+def _complain(message: str, code: int) -> int:
+    from ragctx.cli.failures import complain
+
+    complain(message)
+    return code

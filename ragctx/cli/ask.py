@@ -7,28 +7,52 @@ from typing import Annotated
 
 import typer
 
-from ragctx.cli.options import BudgetTokens, Config, Documents, Encoder, Json, Lambda, Reader, StrategyName
+from ragctx.cli.options import (
+    Attempts,
+    BudgetTokens,
+    Config,
+    Documents,
+    Encoder,
+    Html,
+    Json,
+    Lambda,
+    Reader,
+    ReaderOptions,
+    StrategyName,
+)
 
 
 def ask(
     question: Annotated[str, typer.Argument(help="The question itself.")],
     documents: Documents = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="Only documents that match, e.g. '*.pdf'; may be given several times."),
+    ] = None,
     reader: Reader = None,
+    option: ReaderOptions = None,
+    attempts: Attempts = None,
     encoder: Encoder = None,
     lam: Lambda = None,
     budget: BudgetTokens = None,
     strategy: StrategyName = None,
     config: Config = None,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Answer one question; shows what the answer rests on, what it cost and why it was read that way."""
-    from ragctx.cli.output import show
-    from ragctx.cli.settings import settings
-    from ragctx.types import Question
+    from ragctx.cli.merging import settings
+    from ragctx.cli.output import save_page, show
+    from ragctx.cli.preparing import prepared
+    from ragctx.types import Question, Where
+    from ragctx.views import html as pages
     from ragctx.views import progress, terminal
 
-    asked = Question(question)
-    wanted = settings(config, documents=documents, reader=reader, encoder=encoder, lam=lam, budget=budget)
-    with wanted.pipeline() as pipeline:
-        answer = progress.streamed(pipeline.stream(asked, budget=wanted.budget, strategy=strategy), quiet=as_json)
+    asked = Question(question, where=Where(tuple(where)) if where else None)
+    given = {"documents": documents, "reader": reader, "attempts": attempts, "encoder": encoder}
+    wanted = settings(config, option=option, **given, **{"lambda": lam, "budget": budget})
+    with wanted.pipeline(strategy) as pipeline:
+        events = prepared(pipeline).stream(asked, budget=wanted.budget, strategy=strategy)
+        answer = progress.streamed(events, quiet=as_json)
     show(answer, as_json=as_json, data=json.loads(answer.to_json()) if as_json else None, view=terminal.answer)
+    save_page(html, question, answer, pages.answer)

@@ -7,32 +7,47 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragctx.cli import FAILED_ROWS
-from ragctx.cli.options import BudgetTokens, Config, Documents, Encoder, Json, Lambda, Reader, StrategyName
-from ragctx.errors import ConfigError
+from ragctx.cli.options import (
+    Attempts,
+    BudgetTokens,
+    Config,
+    Documents,
+    Encoder,
+    Html,
+    Json,
+    Lambda,
+    QuestionFile,
+    Reader,
+    ReaderOptions,
+    StrategyName,
+)
 
 if TYPE_CHECKING:
     from ragctx.batch import Status
-    from ragctx.cli.settings import Settings
-    from ragctx.pipeline import Pipeline
-    from ragctx.questions import Questions
 
 app = typer.Typer(help="Many questions in a job file that can be killed and goes on.", no_args_is_help=True)
 
 Job = Annotated[Path, typer.Argument(help="The job file.")]
 MaxCost = Annotated[
     float | None,
-    typer.Option("--max-cost", help="Money the whole job may spend; needed where the reader has a price.", min=0),
+    typer.Option(
+        "--max-cost",
+        help="Money the whole job may spend; needed where the reader has a price.",
+        min=0,
+        show_default=False,
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending money.")]
 
 
 @app.command("run")
 def run(
-    questions: Annotated[Path, typer.Argument(help="Questions: .jsonl, .json, .csv, or .txt with one a line.")],
+    questions: QuestionFile,
     job: Annotated[Path, typer.Option("--job", "-j", help="The job file; if it is there, the job goes on.")],
     documents: Documents = None,
     reader: Reader = None,
+    option: ReaderOptions = None,
+    attempts: Attempts = None,
     encoder: Encoder = None,
     lam: Lambda = None,
     budget: BudgetTokens = None,
@@ -43,111 +58,77 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Answer every question of a file; run it again after a kill and it goes on. Exit code 7: some rows failed."""
-    from ragctx.cli.settings import settings
+    from ragctx.cli.merging import settings
+    from ragctx.cli.running import Run
     from ragctx.questions import Questions
 
     asked = Questions.read(questions)
-    wanted = settings(config, documents=documents, reader=reader, encoder=encoder, lam=lam, budget=budget)
-    _run(wanted, asked, job, strategy, max_cost, yes=yes, as_json=as_json)
+    given = {"documents": documents, "reader": reader, "attempts": attempts, "encoder": encoder}
+    wanted = settings(config, option=option, **given, **{"lambda": lam, "budget": budget})
+    now = Run(wanted, asked, job.expanduser(), strategy, max_cost, yes).until_done()
+    _finish(now, as_json=as_json)
 
 
 @app.command("resume")
 def resume(
     job: Job,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask failed rows again.")] = False,
+    option: ReaderOptions = None,
+    attempts: Attempts = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Go on with a job as it was frozen; needs nothing but its file."""
-    from ragctx.batch import JobStore
-    from ragctx.cli.settings import Settings
+    """Go on with a job as it was frozen; needs nothing but its file. Options such as timeout=60 may differ."""
+    from ragctx.cli.running import resumed
 
-    with JobStore.open(job) as store:
-        frozen, asked = store.configuration, store.questions()
-        if retry_failed:
-            typer.echo(f"{store.retry_failed()} failed rows will be asked again", err=True)
-    if not frozen.get("settings"):
-        raise ConfigError(f"{job} was made from Python: go on with the program that made it")
-    _run(
-        Settings.model_validate(frozen["settings"]), asked, job, frozen["strategy"], max_cost, yes=yes, as_json=as_json
-    )
+    again = resumed(job.expanduser(), option or [], attempts, max_cost, yes=yes, retry_failed=retry_failed)
+    _finish(again.until_done(), as_json=as_json)
 
 
 @app.command("status")
-def status(job: Job, as_json: Json = False) -> None:
+def status(job: Job, html: Html = None, as_json: Json = False) -> None:
     """Say how far a job is, what it spent, and plan against actual; works while it runs."""
     from ragctx.batch import JobStore
     from ragctx.batch import status as status_of
+    from ragctx.cli.output import save_page
+    from ragctx.views import html as pages
 
-    with JobStore.open(job) as store:
-        _show(status_of(store), as_json=as_json)
+    with JobStore.open(job.expanduser()) as store:
+        now = status_of(store)
+    _show(now, as_json=as_json)
+    save_page(html, f"Job {job.name}", now, pages.status)
 
 
 @app.command("export")
 def export(
     job: Job,
     target: Annotated[Path, typer.Argument(help="File to write; .csv writes flat columns, anything else JSON lines.")],
+    as_json: Json = False,
 ) -> None:
     """Write every finished row, failures included; the file appears whole or not at all."""
+    import json
+
     from ragctx.batch import JobStore
     from ragctx.batch import export as write
+    from ragctx.views.numbers import count
 
-    with JobStore.open(job) as store:
-        written = write(store, target)
-    tail = f"; {written.pending} rows are still pending" if written.pending else ""
-    typer.echo(f"{written.rows} rows ({written.failed} failed) written to {written.path}{tail}", err=True)
+    with JobStore.open(job.expanduser()) as store:
+        written = write(store, target.expanduser())
+    facts = {"path": str(written.path), "rows": written.rows, "failed": written.failed, "pending": written.pending}
+    tail = f"; {count(written.pending, 'row')} still pending" if written.pending else ""
+    line = f"{count(written.rows, 'row')} ({written.failed} failed) written to {written.path}{tail}"
+    typer.echo(json.dumps(facts) if as_json else line)
 
 
-def _run(
-    wanted: Settings,
-    asked: Questions,
-    job: Path,
-    strategy: str | None,
-    max_cost: float | None,
-    *,
-    yes: bool,
-    as_json: bool,
-) -> None:
-    from ragctx.batch import JobStore
-    from ragctx.batch import status as status_of
-    from ragctx.views.progress import batch
+def _finish(now: Status, *, as_json: bool) -> None:
+    from ragctx.cli import FAILED_ROWS, OVER_LIMIT
 
-    with wanted.pipeline() as pipeline:
-        _agree_on_money(pipeline, asked, wanted.budget, strategy, max_cost, yes=yes)
-        with batch(len(asked)) as on_event:
-            rows = pipeline.batch(
-                asked, job=job, budget=wanted.budget, strategy=strategy, max_cost=max_cost, on_event=on_event
-            )
-            for _ in rows:
-                pass  # every row is in the file; the bar shows them
-    with JobStore.open(job) as store:
-        now = status_of(store)
     _show(now, as_json=as_json)
+    if now.pending:
+        raise typer.Exit(OVER_LIMIT)
     if now.failed:
         raise typer.Exit(FAILED_ROWS)
-
-
-def _agree_on_money(
-    pipeline: Pipeline, asked: Questions, budget: int | None, strategy: str | None, max_cost: float | None, *, yes: bool
-) -> None:
-    """A priced reader needs a ceiling or a yes before the first call.
-
-    Raises:
-        ConfigError: nobody is there to be asked.
-    """
-    import sys
-
-    from ragctx.views.numbers import money
-
-    prices = pipeline.models.reader.prices
-    if prices is None or max_cost is not None or yes:
-        return
-    total = pipeline.plan(asked, budget=budget, strategy=strategy).totals.money
-    bill = f"{money(total.expected)} to {money(total.high, prices.currency)}" if total else "an unknown amount"
-    if not sys.stdin.isatty():
-        raise ConfigError(f"this job may cost {bill}: set a ceiling with --max-cost, or agree with --yes")
-    typer.confirm(f"This job may cost {bill}. Go on?", abort=True, err=True)
 
 
 def _show(now: Status, *, as_json: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ragctx.cli import INTERRUPTED
 from ragctx.cli.options import Json
 from ragctx.errors import UnknownName
 
@@ -22,8 +24,8 @@ def sizes() -> dict[str, dict[str, int]]:
 
 
 def _size(folder: Path) -> dict[str, int]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {"files": len(files), "bytes": sum(path.stat().st_size for path in files)}
+    files = [path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {"files": len(files), "bytes": sum(files)}
 
 
 @app.command("info")
@@ -41,17 +43,20 @@ def info(as_json: Json = False) -> None:
 def clear(
     part: Annotated[str | None, typer.Argument(help="One part (see `ragctx cache info`); all when not given.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Delete cached files; everything here can be built again."""
     from ragctx.folders import cache_folder
+    from ragctx.views.numbers import size
 
     parts = sizes()
     if part is not None and part not in parts:
         raise UnknownName("cache part", part, parts)
     chosen = {part: parts[part]} if part else parts
-    total = sum(size["bytes"] for size in chosen.values())
-    if not yes:
-        typer.confirm(f"Delete {', '.join(chosen) or 'nothing'} ({total / 1e6:,.1f} MB)?", abort=True, err=True)
+    total = sum(found["bytes"] for found in chosen.values())
+    if chosen and not yes and not typer.confirm(f"Delete {', '.join(chosen)} ({size(total)})?", err=True):
+        typer.echo("nothing was deleted", err=True)
+        raise typer.Exit(INTERRUPTED)
     for name in chosen:
-        shutil.rmtree(cache_folder(name))
-    typer.echo(f"deleted {total / 1e6:,.1f} MB", err=True)
+        shutil.rmtree(cache_folder() / name)
+    typer.echo(json.dumps({"deleted": chosen}) if as_json else f"deleted {size(total)}")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import typer
 
-from ragctx.cli.options import Config, Json, Reader
+from ragctx.cli import UNEXPECTED
+from ragctx.cli.options import Config, Json, Reader, ReaderOptions
 from ragctx.errors import RagctxError
+
+if TYPE_CHECKING:
+    from ragctx.cli.settings import Settings
 
 EXTRAS = {
     "local": ["torch", "transformers", "sentence_transformers", "faiss"],
@@ -22,17 +27,17 @@ WEIGHTS = {
 Finding = dict[str, str | bool]
 
 
-def doctor(reader: Reader = None, config: Config = None, as_json: Json = False) -> None:
-    """Check extras, offline weights, the reader's endpoint and window, and the cache folder."""
+def doctor(reader: Reader = None, option: ReaderOptions = None, config: Config = None, as_json: Json = False) -> None:
+    """Check extras, offline weights, the reader's endpoint and window, and the cache folder. Exit code 1: a fault."""
+    from ragctx.cli.merging import settings
     from ragctx.cli.output import show
-    from ragctx.cli.settings import settings
     from ragctx.views import terminal
 
-    wanted = settings(config, reader=reader)
-    findings = [*_extras(), *_weights(), *_reader(wanted.reader), *_folders()]
+    wanted = settings(config, reader=reader, option=option)
+    findings = [_program(), *_extras(), *_weights(), *_reader(wanted), *_folders()]
     show(findings, as_json=as_json, data=findings, view=terminal.findings)
     if not all(finding["ok"] or finding["optional"] for finding in findings):
-        raise typer.Exit(1)
+        raise typer.Exit(UNEXPECTED)
 
 
 def _finding(what: str, ok: bool, detail: str, remedy: str = "", *, optional: bool = False) -> Finding:
@@ -69,23 +74,58 @@ def _weights() -> list[Finding]:
     ]
 
 
-def _reader(spec: str) -> list[Finding]:
-    from ragctx.readers import open_model
+def _program() -> Finding:
+    import platform
 
+    from ragctx import __version__
+
+    return _finding("ragctx", True, f"{__version__}, Python {platform.python_version()}")
+
+
+def _reader(wanted: Settings) -> list[Finding]:
+    what = f"reader {wanted.reader}"
     try:
-        facts = open_model(spec).facts
+        backend = wanted.open_reader()
     except RagctxError as error:
-        return [_finding(f"reader {spec}", False, str(error), "see the message")]
+        message, _, remedy = str(error).partition(": ")
+        return [_finding(what, False, message, remedy or "name another reader with --reader")]
+    facts = backend.facts
     window = f"window {facts.window:,} tokens" if facts.window else "window unknown"
     counter = f"tokens {'exact' if facts.counter.exact else 'estimated'} ({facts.counter.name})"
-    return [_finding(f"reader {spec}", True, f"{window}; {counter}")]
+    prices = "no price known" if facts.prices is None else f"priced in {facts.prices.currency}"
+    endpoint = getattr(backend, "endpoint", None)
+    reached = [_reached(str(endpoint), wanted)] if endpoint else []
+    note = str(getattr(backend, "note", ""))
+    return [*reached, _finding(what, True, f"{window}; {counter}; {prices}{'; ' * bool(note)}{note}")]
+
+
+def _reached(endpoint: str, wanted: Settings) -> Finding:
+    """Whether anything listens at an endpoint's address; no model is called and no token spent."""
+    import socket
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(endpoint)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    seconds = float(wanted.options.get("connect", 3.0))
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=seconds):
+            return _finding("endpoint", True, f"{endpoint} is reachable")
+    except OSError as error:
+        reason = error.strerror or str(error) or "no answer"
+        return _finding("endpoint", False, f"{endpoint}: {reason.lower()}", "start the server, or check the address")
 
 
 def _folders() -> list[Finding]:
     import os
+    import shutil
 
     from ragctx.folders import cache_folder
+    from ragctx.views.numbers import size
 
-    folder = cache_folder()
-    writable = os.access(folder, os.W_OK)
-    return [_finding("cache folder", writable, str(folder), "set RAGCTX_CACHE to a folder you may write")]
+    remedy = "set RAGCTX_CACHE to a folder you may write"
+    try:
+        folder = cache_folder()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return [_finding("cache folder", False, f"{error.filename}: {(error.strerror or '').lower()}", remedy)]
+    return [_finding("cache folder", os.access(folder, os.W_OK), f"{folder}, {size(free)} free", remedy)]

@@ -8,18 +8,21 @@ from typing import Annotated
 
 import typer
 
-from ragctx.cli.options import Json
+from ragctx.cli.options import Html, Json
 
 
 def explain(
     saved: Annotated[Path, typer.Argument(help="A job file, or answers saved as JSON lines.")],
     question: Annotated[str | None, typer.Option("--id", help="Which question; needed when there are several.")] = None,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Show an answer's signals, the strategies rejected and why, coverage, what was left unread, and the bill."""
-    from ragctx.cli.output import show
+    from ragctx.cli.output import save_page, show
     from ragctx.cli.saved import find_answer
+    from ragctx.views import html as pages
     from ragctx.views import terminal
 
-    answer = find_answer(saved, question)
+    answer = find_answer(saved.expanduser(), question)
     show(answer, as_json=as_json, data=json.loads(answer.to_json()) if as_json else None, view=terminal.explanation)
+    save_page(html, f"Answer to {answer.question}", answer, pages.answer)

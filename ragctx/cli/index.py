@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from ragctx.cli.options import Config, Documents, Encoder, Json
+from ragctx.cli.options import Config, Documents, Encoder, Html, Json
 
 
-def index(documents: Documents = None, encoder: Encoder = None, config: Config = None, as_json: Json = False) -> None:
+def index(
+    documents: Documents = None,
+    encoder: Encoder = None,
+    config: Config = None,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
     """Read documents and build their indexes; only what changed is read again."""
-    from ragctx.cli.output import show
-    from ragctx.cli.settings import settings
+    from ragctx.cli.merging import settings
+    from ragctx.cli.output import save_page, show
+    from ragctx.cli.preparing import prepared
+    from ragctx.views import html as pages
     from ragctx.views import terminal
 
-    wanted = settings(config, documents=documents, encoder=encoder)
+    wanted = settings(config, documents=documents, encoder=encoder, reader="scripted:echo", options={}, roles={})
     with wanted.pipeline() as pipeline:
-        pipeline.prepare()
-        show(pipeline.corpus, as_json=as_json, data=terminal.corpus_facts(pipeline.corpus), view=terminal.corpus)
+        corpus = prepared(pipeline).corpus
+        show(corpus, as_json=as_json, data=terminal.corpus_facts(corpus), view=terminal.corpus)
+        save_page(html, "Index", corpus, pages.corpus)

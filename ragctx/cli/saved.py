@@ -22,7 +22,9 @@ def find_answer(path: Path, question: str | None) -> Answer:
     """
     if not path.is_file():
         raise ConfigError(f"there is no file {path}: name a job file, or answers saved with --json or batch export")
-    answers = dict(_job(path) if path.read_bytes()[: len(SQLITE)] == SQLITE else _lines(path))
+    answers = dict(_job(path) if _begins(path) == SQLITE else _lines(path))
+    if not answers:
+        raise InputError(f"{path} holds no answer yet: ask first, or wait for the job's first row")
     if question is None:
         if len(answers) != 1:
             raise ConfigError(f"{path} holds {len(answers)} answers: choose one with --id ({_some(answers)})")
@@ -33,6 +35,11 @@ def find_answer(path: Path, question: str | None) -> Answer:
     if isinstance(found, str):
         raise InputError(f"question {question!r} failed: {found}")
     return found
+
+
+def _begins(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(SQLITE))
 
 
 def _some(answers: dict[str, Answer | str]) -> str:
@@ -48,7 +55,11 @@ def _job(path: Path) -> Iterator[tuple[str, Answer | str]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Answer | str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is neither a job nor JSON lines: name what --json or batch export wrote") from None
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield _line(line, f"{path}, line {number}")
 

@@ -1,22 +1,22 @@
-"""Settings from flags, then RAGCTX_ environment variables, then a TOML file; an unknown key is an error."""
+"""Everything a command may be told, and the pipeline it describes."""
 
 from __future__ import annotations
 
-import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ragctx.errors import ConfigError, UnknownName
 
 if TYPE_CHECKING:
+    from ragctx.contracts import Backend
     from ragctx.pipeline import Pipeline
 
-DEFAULT_FILE = Path("ragctx.toml")
-NOT_SETTINGS = {"RAGCTX_CACHE", "RAGCTX_CONFIG", "RAGCTX_BENCH_DATA", "RAGCTX_BENCH_MODEL"}
+# What changes how a call is made, not what it says: a job does not freeze these, and may go on with others.
+PASSING = frozenset({"api_key", "batch", "chunk", "concurrency", "connect", "prefix_bytes", "threads", "timeout"})
 
 
 class PriceSettings(BaseModel):
@@ -32,12 +32,18 @@ class PriceSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """Everything a command may be told about documents, models and routing."""
+    """Everything a command may be told about documents, models and routing.
+
+    Attributes:
+        options: of the reader, e.g. `timeout`, `window`, `dtype`. attempts: tries for a call that may yet succeed.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     documents: tuple[str, ...] = ()
     reader: str = "local:smollm2-135m"
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    attempts: int = Field(default=4, ge=1)
     encoder: str = "auto"
     roles: dict[str, str] = Field(default_factory=dict)
     strategies: tuple[str, ...] | None = None
@@ -47,81 +53,74 @@ class Settings(BaseModel):
     reply_cache: bool = True
     prices: PriceSettings | None = None
 
-    def pipeline(self) -> Pipeline:
-        """The pipeline these settings describe; indexing shows its progress on standard error.
+    def open_reader(self) -> Backend:
+        """The reader these settings name, with its options and prices.
+
+        Raises:
+            ConfigError: an unknown name or option, or an extra is missing.
+        """
+        from ragctx.readers import open_model
+        from ragctx.types import Prices
+
+        prices: dict[str, Any] = {"prices": Prices(**self.prices.model_dump())} if self.prices else {}
+        return open_model(self.reader, **self.options, **prices)
+
+    @contextmanager
+    def pipeline(self, only: str | None = None) -> Iterator[Pipeline]:
+        """The pipeline these settings describe, indexed; closed at the end. Progress is on standard error.
+
+        Args:
+            only: a strategy that will be named; checked before anything is read.
 
         Raises:
             ConfigError: no documents are named, or a name is unknown. InputError: documents cannot be read.
         """
         from ragctx.pipeline import Pipeline
-        from ragctx.types import Prices
         from ragctx.views.progress import indexing
 
         if not self.documents:
             raise ConfigError("no documents: add --documents FOLDER, or documents = [...] to ragctx.toml")
+        self._check_names(only)
+        reader = self.open_reader()
         with indexing() as progress:
-            return Pipeline.over(
+            made = Pipeline.over(
                 *self.documents,
-                reader=self.reader,
+                reader=reader,
                 encoder=None if self.encoder == "none" else self.encoder,
                 roles=self.roles,
                 strategies=self.strategies,
                 policy=self.policy,
                 lam=self.lam,
-                prices=Prices(**self.prices.model_dump()) if self.prices else None,
                 cache=self.reply_cache,
+                attempts=self.attempts,
                 progress=progress,
-                settings=self._portable(),
+                settings=self.frozen(),
             )
+        with made:
+            yield made
 
-    def _portable(self) -> dict[str, object]:
+    def _check_names(self, only: str | None) -> None:
+        from ragctx import registry
+
+        known = self.strategies or registry.names("strategies")
+        for name in self.strategies or ():
+            registry.find("strategies", name)
+        if only is not None and only not in known:
+            raise UnknownName("strategy", only, known)
+
+    def frozen(self) -> dict[str, object]:
         """These settings as a job freezes them: paths made absolute, so that it goes on from any folder."""
         absolute = tuple(str(Path(name).expanduser().absolute()) for name in self.documents)
-        policy = str(Path(self.policy).absolute()) if self.policy else None
-        held = self.model_copy(update={"documents": absolute, "policy": policy})
-        return held.model_dump(mode="json", by_alias=True)
+        policy = str(Path(self.policy).expanduser().absolute()) if self.policy else None
+        options = {name: value for name, value in self.options.items() if name not in PASSING}
+        held = self.model_copy(
+            update={"documents": absolute, "policy": policy, "options": options, "reader": _absolute(self.reader)}
+        )
+        return held.model_dump(mode="json", by_alias=True, exclude={"attempts"})
 
 
-def settings(config: Path | None = None, **flags: object) -> Settings:
-    """The settings in force; a flag that is None was not given.
-
-    Raises:
-        ConfigError: an unknown key, a value of the wrong type, or a settings file that cannot be read.
-    """
-    merged = _file(config) | _environment(os.environ) | {k: v for k, v in flags.items() if v is not None}
-    try:
-        return Settings.model_validate(merged)
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"setting {where!r}: {first['msg'].lower()}; got {first['input']!r}") from None
-
-
-def _file(config: Path | None) -> dict[str, Any]:
-    path = config or Path(os.environ.get("RAGCTX_CONFIG", DEFAULT_FILE))
-    if config is None and "RAGCTX_CONFIG" not in os.environ and not path.exists():
-        return {}
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read settings file {path}: {error}") from None
-    for key in values:
-        _known(key, f"key in {path}")
-    return values
-
-
-def _environment(variables: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in variables.items():
-        if not name.startswith("RAGCTX_") or name in NOT_SETTINGS:
-            continue
-        key = name.removeprefix("RAGCTX_").lower()
-        _known(key, "environment variable RAGCTX_...")
-        found[key] = value.split(os.pathsep) if key in {"documents", "strategies"} else value
-    return found
-
-
-def _known(key: str, kind: str) -> None:
-    known = {field.alias or name for name, field in Settings.model_fields.items()}
-    if key not in known:
-        raise UnknownName(kind, key, known)
+def _absolute(reader: str) -> str:
+    """A reader that is a file is named by its whole path; `local:NAME` of a folder here as well."""
+    scheme, _, rest = reader.partition(":")
+    path = Path(rest).expanduser()
+    return f"{scheme}:{path.absolute()}" if scheme in {"scripted", "local"} and rest and path.exists() else reader

@@ -1,141 +1,145 @@
 """HTML for notebooks and files: self-contained, no JavaScript, every piece of outside text escaped, dark and light.
 
-`Answer` and `Plan` reach these through `_repr_html_`, which imports this module only when a notebook asks.
+Notebooks reach these through `_repr_html_`, which imports this module only when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ragctx.types import Answer, Coverage
-from ragctx.views.numbers import money, seconds, share, spread, whole
-from ragctx.views.terminal import account
+from ragctx.types import Answer, Charge, Citation, Coverage
+from ragctx.views import answers, plans
+from ragctx.views.numbers import count, money, seconds, share, spread, whole
+from ragctx.views.page import e, folded, notes, page, table, wrap
 
 if TYPE_CHECKING:
+    from ragctx.batch import Status
+    from ragctx.corpus import Corpus
     from ragctx.routing import Plan, PlanRow
 
-# Colours are the notebook's own where it has any (currentColor, transparent), so that dark themes work.
-STYLE = """<style>
-.ragctx{font:14px/1.5 system-ui,sans-serif;max-width:60rem;color:inherit}
-.ragctx table{border-collapse:collapse;margin:.5em 0;width:100%}
-.ragctx th{text-align:left;font-weight:600;border-bottom:1px solid #8886}
-.ragctx td,.ragctx th{padding:.3em .8em .3em 0;vertical-align:top;background:transparent;color:inherit}
-.ragctx td.n,.ragctx th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.ragctx .q{opacity:.72;font-size:13px}
-.ragctx blockquote{margin:.4em 0;padding:.1em .8em;border-left:3px solid #4a90d9;white-space:pre-wrap}
-.ragctx .text{font-size:16px;white-space:pre-wrap;margin:.2em 0 .6em}
-.ragctx .warn{border-left:3px solid #d9822b;padding-left:.8em}
-.ragctx .bar{display:inline-block;width:8rem;height:.6em;background:#8884;border-radius:3px;overflow:hidden}
-.ragctx .bar i{display:block;height:100%;background:#4a90d9}
-.ragctx details{margin:.3em 0}.ragctx summary{cursor:pointer}
-</style>"""
-
-
-def _wrap(body: str) -> str:
-    return f'{STYLE}<div class="ragctx">{body}</div>'
-
-
-def page(title: str, body: str) -> str:
-    """A whole file around a view."""
-    head = f'<meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>{escape(title)}</title>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body style="margin:2rem">{body}</body></html>'
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset[str] = frozenset()) -> str:
-    """A table whose cells are already HTML; columns named in `numbers` are set right."""
-    marks = ['class="n"' if column in numbers else "" for column in columns]
-    head = "".join(f"<th {mark}>{escape(column)}</th>" for mark, column in zip(marks, columns, strict=True))
-    body = "".join(
-        f"<tr>{''.join(f'<td {mark}>{cell}</td>' for mark, cell in zip(marks, row, strict=True))}</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+__all__ = ["answer", "corpus", "page", "plan", "status"]
 
 
 def answer(value: Answer) -> str:
-    """The answer, the sentences it rests on, the account, and on request coverage and the rejected strategies."""
-    kind = "text" if value.answerable else "text warn"
-    parts = [f'<div class="{kind}">{escape(value.text)}</div>', *map(_quote, value.citations)]
+    """The answer, the sentences it rests on, the account, and on request coverage, the other strategies, the bill."""
+    parts = [f'<div class="text{"" if value.answerable else " warn"}">{e(value.text)}</div>']
+    parts += map(_quote, value.citations)
     if value.unverified:
-        parts.append(
-            f'<div class="warn">{value.unverified} citation(s) dropped: the cited text does not carry it</div>'
-        )
-    parts.append(f'<div class="q">{escape(account(value))}</div>')
-    if value.decision:
-        parts.append(f'<div class="q">why {escape(value.strategy)}: {escape(value.decision.why)}</div>')
-    parts += [f'<div class="warn">{escape(note)}</div>' for note in value.notes]
-    return _wrap("".join([*parts, _read(value.coverage), _candidates(value)]))
+        parts.append(notes([answers.unverified(value.unverified)]))
+    parts += [f'<div class="q">{e(line)}</div>' for line in answers.accounted(value)]
+    parts += [notes(value.notes), _read(value.coverage), _candidates(value), _signals(value), _bill(value)]
+    return wrap("".join(parts))
 
 
-def _quote(citation: object) -> str:
-    from ragctx.types import Citation
-
-    assert isinstance(citation, Citation)
-    place = citation.source + (f", page {citation.page}" if citation.page else "")
-    quoted = escape(" ".join(citation.text.split()))
-    return f'<blockquote>{quoted}<div class="q">{escape(place)}</div></blockquote>'
+def _quote(citation: Citation) -> str:
+    quoted = e(" ".join(citation.text.split()))
+    return f'<blockquote>{quoted}<div class="q">{e(answers.place(citation))}</div></blockquote>'
 
 
 def _read(coverage: Sequence[Coverage]) -> str:
     if not coverage:
         return ""
-    rows = [
-        (escape(c.document), _bar(c.share), f"{whole(c.read)} of {whole(c.length)}")
-        for c in sorted(coverage, key=lambda c: -c.read)
-    ]
-    body = table(["document", "read", "characters"], rows, frozenset({"characters"}))
-    return f"<details><summary>what was read</summary>{body}</details>"
+    touched = sorted((c for c in coverage if c.read), key=lambda c: -c.read)
+    rows = [(e(c.document), _bar(c.share), f"{whole(c.read)} of {whole(c.length)}") for c in touched]
+    body = table(["document", "read", "characters"], rows, {"characters"})
+    rest = len(coverage) - len(touched)
+    tail = f'<div class="q">not opened: {e(count(rest, "other document"))}</div>' if rest else ""
+    return folded("what was read", body + tail)
 
 
 def _bar(value: float) -> str:
-    return f'<span class="bar"><i style="width:{value * 100:.0f}%"></i></span> {escape(share(value))}'
+    return f'<span class="bar"><i style="width:{max(0.0, min(1.0, value)) * 100:.0f}%"></i></span> {e(share(value))}'
 
 
 def _candidates(value: Answer) -> str:
     if value.decision is None or not value.decision.candidates:
         return ""
-    numbers = frozenset({"quality", "cost", "score", "tokens"})
     rows = [
-        (
-            escape(c.strategy),
-            f"{c.quality:.2f}",
-            f"{c.cost:.2f}",
-            f"{c.score:.2f}",
-            escape(spread(c.estimate.tokens)),
-            escape(c.rejected or "chosen"),
-        )
+        (e(c.strategy), f"{c.quality:.2f}", f"{c.cost:.2f}", f"{c.score:.2f}", e(spread(c.estimate.tokens)), e(reason))
         for c in value.decision.candidates
+        for reason in ["chosen" if c.strategy == value.decision.strategy else c.rejected or "lower score"]
     ]
-    columns = ["strategy", "quality", "cost", "score", "tokens", "rejected because"]
-    return f"<details><summary>what else it could have cost</summary>{table(columns, rows, numbers)}</details>"
+    columns = ["strategy", "quality", "cost", "score", "tokens", "outcome"]
+    policy = f"policy {value.decision.policy}, lambda {value.decision.lam:g}" if value.decision.policy else ""
+    body = table(columns, rows, {"quality", "cost", "score", "tokens"}) + f'<div class="q">{e(policy)}</div>'
+    return folded("what else it could have cost", body)
+
+
+def _signals(value: Answer) -> str:
+    if value.decision is None or not value.decision.signals:
+        return ""
+    rows = [(e(name), e(f"{number:,.4g}")) for name, number in value.decision.signals.items()]
+    return folded("signals", table(["signal", "value"], rows, {"value"}))
+
+
+def _bill(value: Answer) -> str:
+    if not value.usage.charges:
+        return ""
+    columns = ["role", "purpose", "model", "prompt", "cached", "output", "time", "money"]
+    rows = [tuple(map(e, _charged(charge))) for charge in value.usage.charges]
+    return folded("bill", table(columns, rows, {"prompt", "cached", "output", "time", "money"}))
+
+
+def _charged(charge: Charge) -> tuple[str, ...]:
+    model = charge.model + (" (from cache)" if charge.replayed else "")
+    tokens = (whole(charge.prompt), whole(charge.cached), whole(charge.output))
+    return (charge.role, charge.purpose, model, *tokens, seconds(charge.seconds), money(charge.money))
 
 
 def plan(value: Plan) -> str:
     """One row a question, with the reason below it, and the totals."""
-    columns = ["question", "strategy", "tokens", "calls", "time", "money"]
-    rows = [_plan_row(row) for row in value.rows]
-    totals = value.totals
-    line = (
-        f"{len(rows)} questions, {spread(totals.tokens)} tokens, {spread(totals.calls)} calls, "
-        f"{seconds(totals.seconds.expected if totals.seconds else None)}. Nothing spent yet."
-    )
-    notes = "".join(f'<div class="warn">{escape(note)}</div>' for note in value.notes)
-    numbers = frozenset({"tokens", "calls", "time", "money"})
-    return _wrap(f"{table(columns, rows, numbers)}<b>{escape(line)}</b>{notes}")
+    priced = value.totals.money is not None and bool(value.rows)
+    columns = ["question", "strategy", "tokens", "calls", "time"] + ["money"] * priced
+    common = plans.repeated(value)
+    rows = [_plan_row(row, common)[: len(columns)] for row in value.rows]
+    body = table(columns, rows, {"tokens", "calls", "time", "money"})
+    return wrap(f"{body}<p><b>{e(plans.totals(value))}</b></p>{notes([*value.notes, *common])}")
 
 
-def _plan_row(row: PlanRow) -> tuple[str, ...]:
-    estimate = row.estimate
-    rejected = "".join(
-        f"<br>not {escape(c.strategy)}: {escape(c.rejected or 'lower score')}" for c in row.decision.rejected
-    )
-    question = f'{escape(row.question.text)}<div class="q">{escape(row.decision.why)}{rejected}</div>'
+def _plan_row(row: PlanRow, common: Sequence[str]) -> tuple[str, ...]:
+    estimate, decision = row.estimate, row.decision
+    why = [decision.why, *(f"note: {note}" for note in estimate.notes if note not in common)]
+    why += [
+        f"not {c.strategy}: {plans.rejection(c)}"
+        for c in decision.rejected
+        if decision.strategy and c.rejected not in decision.why
+    ]
+    question = e(row.question.text) + "".join(f'<div class="q">{e(line)}</div>' for line in why)
     return (
         question,
-        escape(row.decision.strategy),
-        escape(spread(estimate.tokens)),
-        escape(spread(estimate.calls)),
-        escape(seconds(estimate.seconds.expected if estimate.seconds else None)),
-        escape(money(estimate.money.expected if estimate.money else None)),
+        e(decision.strategy) or '<span class="warn">none</span>',
+        e(spread(estimate.tokens)),
+        e(spread(estimate.calls)),
+        e(seconds(estimate.seconds.expected if estimate.seconds else None)),
+        e(money(estimate.money.expected if estimate.money else None)),
     )
+
+
+def corpus(value: Corpus) -> str:
+    """The documents with their lengths, the first fifty of them, and the files that could not be read."""
+    shown = list(value.documents[:50])
+    rows = [(e(d.id), e(whole(len(d.text))), e(len(d.pages) or "")) for d in shown]
+    more = len(value.documents) - len(shown)
+    tail = f'<div class="q">and {e(count(more, "more document", "more documents"))}</div>' if more > 0 else ""
+    head = f"{count(len(value.documents), 'document')}, {count(value.characters, 'character')}"
+    body = table(["document", "characters", "pages"], rows, {"characters", "pages"}) + tail
+    return wrap(f"<b>{e(head)}</b>{body}{notes([*map(str, value.problems), *value.notes])}")
+
+
+def status(value: Status) -> str:
+    """Where a job stands and what it spent."""
+    done = (value.done + value.failed) / value.total if value.total else 1.0
+    states = {
+        "answered": value.answered,
+        "declined": value.declined,
+        "failed": value.failed,
+        "pending": value.pending,
+        "tokens": value.tokens,
+    }
+    columns = [*states, "model time", "money"]
+    row = [*map(whole, states.values()), seconds(value.seconds), money(value.money)]
+    body = table(columns, [tuple(map(e, row))], set(columns))
+    failures = [f"failed: {name} ({count(times, 'row')})" for name, times in value.failures.items()]
+    said = [*failures, *([value.stopped] if value.stopped else [])]
+    return wrap(f"<b>{e(count(value.total, 'question'))}</b> {_bar(done)}{body}{notes(said)}")

@@ -17,6 +17,16 @@ def whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def count(value: float, one: str, many: str = "") -> str:
+    """A number and its noun.
+
+    Example:
+        >>> count(1, "call"), count(24, "question"), count(2, "reply", "replies")
+        ('1 call', '24 questions', '2 replies')
+    """
+    return f"{whole(value)} {one if value == 1 else many or one + 's'}"
+
+
 def spread(value: Range | None, unit: str = "") -> str:
     """Expected, with low and high behind it where they differ.
 
@@ -50,14 +60,19 @@ def seconds(value: float | None) -> str:
     Example:
         >>> seconds(0.42), seconds(75), seconds(7300), seconds(None)
         ('0.4 s', '1 min 15 s', '2 h 1 min', '?')
+        >>> seconds(59.9), seconds(3599.7)
+        ('1 min 0 s', '1 h 0 min')
     """
     if value is None:
         return UNKNOWN
-    if value < 60:
+    if value < 9.95:
         return f"{value:.1f} s"
+    value = round(value)
+    if value < 60:
+        return f"{value} s"
     if value < 3600:
-        return f"{value // 60:.0f} min {value % 60:.0f} s"
-    return f"{value // 3600:.0f} h {value % 3600 // 60:.0f} min"
+        return f"{value // 60} min {value % 60} s"
+    return f"{value // 3600} h {value % 3600 // 60} min"
 
 
 def share(value: float) -> str:
@@ -72,3 +87,16 @@ def share(value: float) -> str:
     if 0.995 <= value < 1:
         return ">99 %"
     return f"{value * 100:.0f} %"
+
+
+def size(value: float) -> str:
+    """Bytes in the unit a person would use.
+
+    Example:
+        >>> size(0), size(800), size(12_300), size(4_500_000), size(2.1e9)
+        ('0 B', '800 B', '12 kB', '4.5 MB', '2.1 GB')
+    """
+    for unit, factor, digits in (("GB", 1e9, 1), ("MB", 1e6, 1), ("kB", 1e3, 0)):
+        if value >= factor:
+            return f"{value / factor:,.{digits}f} {unit}"
+    return f"{value:.0f} B"

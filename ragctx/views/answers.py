@@ -1,0 +1,147 @@
+"""Terminal views of an answer: what it says and rests on; and everything on record about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ragctx.types import Answer, Citation, Decision
+from ragctx.views.numbers import count, money, seconds, share, spread, whole
+from ragctx.views.text import DIM, STRONG, WARN, Block, block, hanging, notes, one_line, table
+
+QUOTED = 400
+DROPPED_SHOWN = 10
+
+
+def answer(value: Answer) -> RenderableType:
+    """The answer, the sentences it rests on, its bill and why it was read that way."""
+    parts: list[RenderableType] = [Text(value.text, STRONG if value.answerable else WARN), Text("")]
+    parts += [citation(found, number) for number, found in enumerate(value.citations, 1)]
+    if value.citations:
+        parts.append(Text(""))
+    if value.unverified:
+        parts.append(hanging(unverified(value.unverified), WARN))
+    parts += [hanging(line, DIM) for line in accounted(value)]
+    return Group(*parts, *notes(value.notes))
+
+
+def accounted(value: Answer) -> Iterator[str]:
+    """The bill, and the reason where one is on record."""
+    yield account(value)
+    if value.decision and value.decision.why:
+        yield f"why: {value.decision.why}"
+
+
+def unverified(dropped: int) -> str:
+    """What is said about citations that did not hold."""
+    return f"{count(dropped, 'citation')} dropped: the cited text does not carry the answer"
+
+
+def citation(value: Citation, number: int, *, most: int = QUOTED, by: int = 0) -> Block:
+    """A quoted sentence behind its document and page."""
+    quoted = Text(f"[{number}] ", DIM) + Text(place(value), "cyan") + Text(f": “{one_line(value.text, most)}”")
+    return block(quoted, by=by, then=by + len(f"[{number}] "))
+
+
+def place(value: Citation) -> str:
+    """Document and page, as people say it."""
+    return (value.span.document or value.source) + (f", page {value.page}" if value.page else "")
+
+
+def account(value: Answer) -> str:
+    """One line: strategy, share read, tokens, calls, seconds, money.
+
+    Example:
+        >>> from ragctx.types import Coverage
+        >>> account(Answer("Three months.", strategy="full", coverage=(Coverage("lease.md", 90, 90),)))
+        'full: read 100 % of 1 document, 0 tokens in 0 calls, 0.0 s'
+    """
+    usage = value.usage
+    length = sum(coverage.length for coverage in value.coverage)
+    read = sum(coverage.read for coverage in value.coverage)
+    saw = f"read {share(read / length)} of {count(len(value.coverage), 'document')}, " if length else ""
+    cached = f" ({whole(usage.replayed)} from cache)" if usage.replayed else ""
+    cost = "" if usage.money is None else f", money {money(usage.money)}"
+    bill = f"{count(usage.tokens, 'token')} in {count(usage.calls, 'call')}{cached}, {seconds(usage.seconds)}{cost}"
+    return f"{value.strategy or 'no strategy'}: {saw}{bill}"
+
+
+def explanation(value: Answer) -> RenderableType:
+    """Everything on record: signals, every strategy and its score, what was read and what was not, the bill."""
+    parts: list[RenderableType] = [answer(value)]
+    if value.decision:
+        parts += [_head("strategies"), _candidates(value.decision)]
+        if value.decision.policy:
+            parts.append(hanging(f"policy {value.decision.policy}, lambda {value.decision.lam:g}", DIM))
+        if value.decision.signals:
+            parts += [_head("signals the choice was made from"), _signals(value.decision.signals)]
+    if value.coverage:
+        parts += [_head("read"), _coverage(value)]
+    if value.dropped:
+        parts += [_head("considered and left unread"), *_dropped(value)]
+    if value.usage.charges:
+        parts += [_head("bill"), _bill(value)]
+    return Group(*parts)
+
+
+def _head(title: str) -> Text:
+    return Text(f"\n{title}", STRONG)
+
+
+def _signals(signals: Mapping[str, float]) -> Table:
+    """Three pairs beside each other: signals are many and short."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for _ in range(2):
+        grid.add_column(no_wrap=True)
+        grid.add_column(justify="right", no_wrap=True, min_width=12)
+    cells = [Text(cell) for name, value in signals.items() for cell in (name, f"{_short(value)}  ")]
+    for at in range(0, len(cells), 4):
+        grid.add_row(*cells[at : at + 4])
+    return grid
+
+
+def _short(value: float) -> str:
+    return whole(value) if value == int(value) and abs(value) < 1e15 else f"{value:,.3g}"
+
+
+def _candidates(decision: Decision) -> RenderableType:
+    numbers = ("quality", "cost", "score", "tokens expected (range)")
+    made = table("strategy", *numbers, numbers=numbers)
+    for c in decision.candidates:
+        made.add_row(Text(c.strategy), f"{c.quality:.2f}", f"{c.cost:.2f}", f"{c.score:.2f}", spread(c.estimate.tokens))
+    reasons = [hanging(f"not {c.strategy}: {c.rejected or 'lower score'}", DIM) for c in decision.rejected]
+    return Group(made if decision.candidates else Text(f"{decision.strategy}, named by the user"), *reasons)
+
+
+def _coverage(value: Answer) -> RenderableType:
+    made = table("document", "read", "characters", numbers=("read", "characters"))
+    touched = [coverage for coverage in sorted(value.coverage, key=lambda c: -c.read) if coverage.read]
+    for coverage in touched:
+        made.add_row(
+            Text(coverage.document), share(coverage.share), f"{whole(coverage.read)} of {whole(coverage.length)}"
+        )
+    untouched = len(value.coverage) - len(touched)
+    rest = [Text(f"not opened: {count(untouched, 'other document')}", DIM)] if untouched else []
+    return Group(*([made] if touched else []), *rest)
+
+
+def _dropped(value: Answer) -> list[RenderableType]:
+    made = table("document", "characters", "reason")
+    for dropped in value.dropped[:DROPPED_SHOWN]:
+        made.add_row(Text(dropped.span.document), f"{dropped.span.start}-{dropped.span.end}", Text(dropped.reason))
+    more = len(value.dropped) - DROPPED_SHOWN
+    return [made, *([Text(f"and {whole(more)} more; --json has all of them", DIM)] if more > 0 else [])]
+
+
+def _bill(value: Answer) -> Table:
+    numbers = ("prompt", "cached", "output", "seconds", "money")
+    made = table("for", "model", *numbers, numbers=numbers)
+    for charge in value.usage.charges:
+        purpose = charge.purpose if charge.purpose == charge.role else f"{charge.role}, {charge.purpose}".strip(", ")
+        model = charge.model + (" (from cache)" if charge.replayed else "")
+        figures = (whole(charge.prompt), whole(charge.cached), whole(charge.output), f"{charge.seconds:.2f}")
+        made.add_row(Text(purpose), Text(model), *figures, money(charge.money))
+    return made
