@@ -139,17 +139,27 @@ def _digest(document: Document) -> str:
 
 
 def _files(path: Path, besides: Path | None) -> Iterator[FileItem]:
-    if path.is_dir():
-        try:
-            yield from _walk(path, path, _seen(path, besides))
-        except PermissionError as error:
-            raise UnreadableDocument(str(path), "the folder cannot be listed", "check its permissions") from error
+    try:
+        folder = path.is_dir()
+    except OSError as error:  # a text given for a path is often too long for one
+        why = "no file can have that name"
+        raise UnreadableDocument(f"{str(path)[:80]!r}...", why, "give a path here, and a text to Corpus.of") from error
+    if folder:
+        yield from _listed(path, besides)
     elif path.is_file():
         yield _file(path, path.name, str(path), alone=True)
     elif path.exists():
         raise UnreadableDocument(str(path), "it is neither a file nor a folder", "give a file or a folder")
     else:
-        raise UnreadableDocument(str(path), "there is no such file or folder", "check the path")
+        remedy = "check the path, or give a text to Corpus.of"
+        raise UnreadableDocument(str(path), "there is no such file or folder", remedy)
+
+
+def _listed(folder: Path, besides: Path | None) -> Iterator[FileItem]:
+    try:
+        yield from _walk(folder, folder, _seen(folder, besides))
+    except PermissionError as error:
+        raise UnreadableDocument(str(folder), "the folder cannot be listed", "check its permissions") from error
 
 
 def _walk(root: Path, folder: Path, seen: set[tuple[int, int]]) -> Iterator[FileItem]:

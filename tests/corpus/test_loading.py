@@ -237,6 +237,8 @@ def test_a_missing_package_is_named(write, monkeypatch):
 def test_missing_paths_and_empty_folders_say_what_to_do(tmp_path):
     with pytest.raises(UnreadableDocument, match="no such file"):
         Corpus.over(tmp_path / "absent")
+    with pytest.raises(UnreadableDocument, match=r"Corpus\.of"):
+        Corpus.over("Rent is due on the first of the month. " * 200)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnreadableDocument, match="holds no files"):
         Corpus.over(tmp_path / "empty")
