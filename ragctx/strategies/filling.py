@@ -79,7 +79,8 @@ class Filler:
         taken: list[Passage] = []
         skipped: list[Passage] = []
         for passage in ranked:
-            cost = self._cost(passage)
+            # Counting takes most of a plan's time; a room that holds no more than a heading needs none.
+            cost = self._cost(passage) if room >= _HEADING or not taken else _HEADING
             if cost <= room:
                 taken.append(passage)
                 room -= cost

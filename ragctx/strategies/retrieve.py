@@ -20,7 +20,8 @@ from ragctx.strategies.filling import Filler, chunk_tokens
 from ragctx.strategies.limits import Ceiling, output_tokens, readable
 from ragctx.strategies.ordering import ORDERS, Order, ordered
 from ragctx.strategies.standalone import alone, line
-from ragctx.types import Answer, Context, Estimate, Question, Range
+from ragctx.types import Answer, Context, Estimate, Line, Question, Range
+from ragctx.types.costs import ZERO
 from ragctx.work import Work
 
 T = TypeVar("T")
@@ -98,7 +99,8 @@ class Retrieve:
         rewriting = line(question, models, self.templates)
         found = self._found_for_nothing(_with_history(question), corpus, view, models)
         if found is None:
-            return reading.estimate(question, self._typical(filler, view, models), rewriting, exact=False)
+            typical = reading.estimate(question, self._typical(filler, view, models), rewriting, exact=False)
+            return replace(typical, lines=(*typical.lines, *_search(question, models)))
         prompt = filler.tokens(filler.fill(found).passages)
         exactly = Range.exactly(prompt)
         about = Range(filler.tokens(()), prompt, max(prompt, filler.ceiling.tokens or 0))
@@ -161,6 +163,14 @@ class Retrieve:
         chunks = min(self._candidates(view, models), len(view.chunks))
         there = chunks * chunk_tokens(view, models.reader.counter)
         return Range(bare, bare + min(there, _FULL * (most - bare)), most)
+
+
+def _search(question: Question, models: Models) -> tuple[Line, ...]:
+    """What embedding the question costs; an encoder without a price is not billed."""
+    if not models.has("encoder") or models.of("encoder").prices is None:
+        return ()
+    tokens = models.of("encoder").counter.count(question.text)
+    return (Line("encoder", Range(0, tokens, 2 * tokens + 8), ZERO, Range.exactly(1)),)
 
 
 def _with_history(question: Question) -> Question:

@@ -12,7 +12,7 @@ from ragctx.corpus import Chunking, Corpus
 from ragctx.errors import BudgetSpent, ConfigError, LimitError
 from ragctx.models import ModelFacts, Models
 from ragctx.strategies import Retrieve, ordered
-from ragctx.types import Budget, Context, Passage, Question, Span
+from ragctx.types import Budget, Context, Passage, Prices, Question, Span
 from ragctx.types.documents import characters_read
 from ragctx.work import Embed, Vectors, run
 
@@ -169,6 +169,14 @@ def test_the_estimate_of_a_search_that_needs_a_model(scripted, corpus: Corpus, t
     assert estimate.prompt.low <= rendered(reader) <= estimate.prompt.high
     assert abs(estimate.prompt.expected - rendered(reader)) <= 0.15 * rendered(reader)
     assert reader.requests[0].purpose == "answer"
+
+
+def test_an_encoder_with_a_price_is_in_the_plan(scripted, corpus: Corpus) -> None:
+    roles = scripted().models.roles
+    strategy = Retrieve(retriever=Given((), asks=True))
+    for prices, planned in ((None, {"reader"}), (Prices(1.0, 0.0), {"reader", "encoder"})):
+        models = Models({**roles, "encoder": ModelFacts("e", prices=prices)})
+        assert {line.role for line in strategy.estimate(Question("Why?"), corpus, models).lines} == planned
 
 
 def test_a_plan_calls_no_model_and_is_quick(scripted, corpus: Corpus) -> None:
