@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from ragctx.contracts import Backend
 from ragctx.engine.flow import Wanted
 from ragctx.engine.job import Event, Job, Outcome
-from ragctx.engine.plant import Settings
+from ragctx.engine.plant import Settings, refuse_others
 from ragctx.engine.retries import Backoff
 from ragctx.engine.site import Site
 from ragctx.engine.store import ReplyStore
@@ -72,6 +72,7 @@ class Engine:
     ) -> None:
         if attempts < 1 or in_flight < 1:
             raise ConfigError(f"attempts={attempts} and in_flight={in_flight} must be at least 1")
+        refuse_others(backends)
         self._backends = dict(backends)
         self._abandoned: deque[Outcome[Any]] = deque(maxlen=KEPT_ABANDONED)
         settings = Settings(self._backends, store, attempts, in_flight, backoff, remember)

@@ -95,6 +95,18 @@ def _lane(backend: Backend, activity: Activity) -> Lane:
     # By the method and not by isinstance(): that would read every property, and reading facts may load a model.
     if callable(getattr(backend, "serve", None)):
         return BatchLane(cast("BatchBackend", backend), activity)
-    if callable(getattr(backend, "call", None)):
-        return RemoteLane(cast("RemoteBackend", backend), activity)
-    raise ConfigError(f"{type(backend).__name__} is no backend: it needs serve(requests, emit) or call(request, emit)")
+    return RemoteLane(cast("RemoteBackend", backend), activity)
+
+
+def refuse_others(backends: Mapping[str, Backend]) -> None:
+    """Refuse what is no backend.
+
+    Raises:
+        ConfigError: it has neither style's method.
+    """
+    for role, backend in backends.items():
+        if not any(callable(getattr(backend, method, None)) for method in ("serve", "call")):
+            raise ConfigError(
+                f"{type(backend).__name__} cannot play {role!r}: a backend has serve(requests, emit) or "
+                "call(request, emit); open a model by name, e.g. open_model('local:smollm2-135m')"
+            )

@@ -34,10 +34,13 @@ class Site:
         with self._lock:
             if self._closed:
                 raise ConfigError("this engine is closed: make a new one")
-            if self._open is None:
-                thread = LoopThread("ragctx-engine")
-                self._open = thread, thread.submit(_build(self._settings, self._parted)).result()
-            return self._open
+            return self._opened()
+
+    def _opened(self) -> tuple[LoopThread, Plant]:
+        if self._open is None:
+            thread = LoopThread("ragctx-engine")
+            self._open = thread, thread.submit(_build(self._settings, self._parted)).result()
+        return self._open
 
     def items(self, jobs: Jobs, wanted: Wanted) -> Generator[Event | Outcome[Any], None, None]:
         """What happens, for a sync caller; closing the generator cancels what is in flight."""
@@ -68,11 +71,11 @@ class Site:
     def close(self) -> None:
         """Cancel everything and end the thread; closing again does nothing."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            opened, self._open = self._open, None
-        if opened is None:
-            return
-        thread, plant = opened
+            thread, plant = self._opened()  # backends that were never used are closed too, on the threads they expect
+            self._open = None
         try:
             thread.submit(plant.close()).result()
         finally:

@@ -40,6 +40,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts
 from ragctx.readers.script import Rule, Saying, Script, WordCounter, echo, read_script
 from ragctx.types import Prices, Speed
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rule", "Scripted", "ScriptedRemote", "WordCounter", "open_reader"]
 
+FACTS = frozenset({"window", "prices", "speed", "dimensions", "record"})
 _WORD = re.compile(r"\w+")
 _PIECE = re.compile(r"\s*\S+\s*")
 
@@ -206,14 +208,17 @@ def open_reader(
         remote: behave like an endpoint.
         batch: of a local model.
         concurrency: of an endpoint.
-        facts: window, prices, speed; they override the file's.
+        facts: window, prices, speed, dimensions, record; they override the file's.
 
     Raises:
-        ConfigError: the file cannot be read, or holds unknown keys.
+        ConfigError: the file cannot be read or holds unknown keys, or an option is unknown.
     """
     script, table = (Script(), {}) if name == "echo" else read_script(Path(name))
     sizes = {"batch": batch, "concurrency": concurrency}
     table.update({key: value for key, value in {**sizes, **facts}.items() if value is not None})
+    unknown = sorted(set(facts) - FACTS)
+    if unknown:
+        raise ConfigError(f"the scripted reader has no option {', '.join(unknown)}: it has {', '.join(sorted(FACTS))}")
     table.pop("batch" if remote else "concurrency", None)  # a script serves both styles
     style: Any = ScriptedRemote if remote else Scripted
     actor: Any = style(script.rules, default=script.default, name=f"scripted:{name}", **table)

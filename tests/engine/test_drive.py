@@ -218,9 +218,9 @@ def test_a_backend_that_answers_nonsense_crashed(engine_of, works, replies):
     assert engine_of(Odd()).run(works.one("q")).error.kind == "crashed"
 
 
-def test_what_is_no_backend_is_refused(engine_of, works):
-    with pytest.raises(ConfigError, match="no backend"):
-        engine_of(object()).run(works.one("q"))
+def test_what_is_no_backend_is_refused(engine_of):
+    with pytest.raises(ConfigError, match="cannot play 'reader'"):
+        engine_of(object())
 
 
 def test_eight_works_that_ask_at_once_are_one_call(engine_of, works):
@@ -405,11 +405,14 @@ def test_closing_closes_each_backend_once(engine_of, works):
         def close(self):
             self.closed += 1
 
-    model = Closing(default="yes")
-    engine = engine_of(backends={"reader": model, "worker": model})
-    engine.run(works.one("q"))
-    engine.close()
-    assert model.closed == 1
+    for use in (True, False):
+        model = Closing(default="yes")
+        engine = engine_of(backends={"reader": model, "worker": model})
+        if use:
+            engine.run(works.one("q"))
+        engine.close()
+        engine.close()
+        assert model.closed == 1
 
 
 def test_closing_ends_what_other_threads_wait_for(engine_of, works):

@@ -85,7 +85,7 @@ def said(reply):
 
 def model(style, billed=False):
     """A new model that obeys the texts."""
-    flaky = Failure("empty", "nothing came: ask again", prompt_tokens=4 * billed, output_tokens=2 * billed)
+    flaky = Failure("empty", "nothing came: ask again", prompt_tokens=7 * billed, output_tokens=8 * billed)
     never = Failure("unauthorised", "never: stop asking")
     rules = []
     for ms in range(3):
@@ -165,8 +165,25 @@ def test_the_engine_agrees_with_the_simplest_driver(step):
     assert by_sync([(step, None)], Scripted)["0"][:2] == expected
 
 
+# Works that would overdraw at the first mistake: long outputs, failures that are billed, a budget for about three.
+greedy = st.builds(Ask, st.sampled_from(["fine", "flaky"]), st.just(0), st.integers(7, 12), st.booleans())
+spenders = st.lists(
+    st.tuples(
+        st.builds(
+            Step,
+            st.lists(greedy, min_size=1, max_size=3).map(tuple),
+            st.just(True),
+            st.lists(st.builds(Step, st.lists(greedy, max_size=3).map(tuple), st.just(True)), max_size=3).map(tuple),
+        ),
+        st.builds(Budget, tokens=st.integers(15, 70)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
 @MANY
-@given(trees, st.sampled_from([Scripted, ScriptedRemote]), st.integers(1, 4))
+@given(trees | spenders, st.sampled_from([Scripted, ScriptedRemote]), st.integers(1, 4))
 def test_budgets_are_never_exceeded(trees, style, attempts):
     """With an exact counter, whatever fails, is retried and is billed nevertheless."""
     with engine(style, billed=True, attempts=attempts) as made:

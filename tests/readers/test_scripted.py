@@ -241,6 +241,11 @@ def test_a_script_that_is_wrong_says_where(tmp_path, text, message):
         open_reader(written(tmp_path, text))
 
 
+def test_an_option_that_is_unknown():
+    with pytest.raises(ConfigError, match="no option dtype"):
+        open_reader("echo", dtype="float32")
+
+
 def test_a_script_that_is_missing(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         open_reader(str(tmp_path / "none.toml"))
