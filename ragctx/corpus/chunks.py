@@ -1,8 +1,9 @@
 """Cuts text into chunks: runs of whole sentences, with exact offsets, from a stream.
 
 Sentences are packed until the next one would not fit. A paragraph's end also ends a chunk that is nearly full, so
-that paragraphs stay together. A single sentence over the limit (a table, a line without punctuation, a script without
-spaces) is divided by `semchunk`, which prefers line breaks, then clause marks, then spaces.
+that paragraphs stay together, and a heading goes with what follows it. A single sentence over the limit (a table, a
+line without punctuation, a script without spaces) is divided by `semchunk`, which prefers line breaks, then clause
+marks, then spaces.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from ragctx.corpus.sentences import stream
 # Han, kana, hangul, and the wide forms: scripts whose words are not set apart by spaces, or are about two characters.
 _WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 _LONGEST = 12
+# A paragraph of at most so many words that does not end as a sentence does is a heading.
+_HEADING = 12
+_STOPS = ".!?;,…。！？"
 
 
 def words(text: str) -> int:
@@ -59,6 +63,8 @@ def cut(blocks: Iterable[str], chunking: Chunking, pages: Sequence[int] = ()) ->
     """
     start = end = weight = 0
     parted = False
+    # Where a heading at the chunk's end begins, and the end and words of what stands before it.
+    heading: tuple[int, int, int] | None = None
     settled = chunking.words * chunking.settle
     for offset, sentence in stream(blocks):
         visible = sentence.strip()
@@ -66,14 +72,19 @@ def cut(blocks: Iterable[str], chunking: Chunking, pages: Sequence[int] = ()) ->
             parted = parted or sentence.count("\n") > 1
             continue
         begin = offset + len(sentence) - len(sentence.lstrip())
-        parted = parted or "\n\n" in sentence[: begin - offset]
         for first, last, size in _pieces(begin, visible, chunking.words, pages):
             turned = bool(pages) and bisect_right(pages, first) > bisect_right(pages, start)
             if weight and (turned or weight + size > chunking.words or (parted and weight >= settled)):
-                yield start, end
-                weight = 0
+                if heading and parted and not turned and weight - heading[2] + size <= chunking.words:
+                    yield start, heading[1]
+                    start, weight = heading[0], weight - heading[2]
+                else:
+                    yield start, end
+                    weight = 0
+                heading = None
+            titled = parted and size <= _HEADING and visible[-1] not in _STOPS
+            heading = (heading if parted else None) or (first, end, weight) if titled and weight else None
             start, end, weight, parted = first if not weight else start, last, weight + size, False
-        parted = sentence.endswith("\n\n")
     if weight:
         yield start, end
 

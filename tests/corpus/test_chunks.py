@@ -102,6 +102,18 @@ def test_a_paragraphs_end_ends_a_chunk_that_is_nearly_full():
     assert [text[a:b] for a, b in cut([text], Chunking(words=20))] == [text]
 
 
+def test_a_heading_goes_with_what_follows():
+    body, more = "One two three four five. ", "Six seven eight nine."
+    text = f"{body}\n\n# Part B\n\n## Its fees\n\n{more}"
+    assert [text[a:b] for a, b in cut([text], Chunking(words=12))] == [
+        body.strip(),
+        f"# Part B\n\n## Its fees\n\n{more}",
+    ]
+    # At a page's end it stays on its page.
+    pages = (0, text.index(more))
+    assert [text[a:b] for a, b in cut([text], Chunking(words=50), pages)] == [text[: pages[1]].strip(), more]
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [("Plain words.", "en"), ("Café à Paris, déjà vu.", "en"), ("通知期间", "zh"), ("期間は3ヶ月です", "ja"),
