@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_LEAVES = (str, int, float, type(None))
 
 
 def dump(value: object) -> str:
@@ -34,12 +35,14 @@ def load(kind: type[T], text: str) -> T:
 
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON values are what they are
     """Dataclasses as dicts, all the way down; `dataclasses.asdict` would copy every leaf."""
+    if isinstance(value, _LEAVES):
+        return value
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
     return value
 
 

@@ -49,8 +49,13 @@ def digest(*parts: str) -> str:
 
 
 def canonical(value: object) -> str:
-    """JSON with sorted keys: equal values have equal text."""
-    return json.dumps(json.loads(dump(value)), sort_keys=True, separators=(",", ":"))
+    """JSON with sorted keys: equal values have equal text, and 5.0 equals 5.
+
+    Example:
+        >>> canonical({"b": 5.0, "a": (True,)}) == canonical({"a": [True], "b": 5})
+        True
+    """
+    return json.dumps(_whole(json.loads(dump(value))), sort_keys=True, separators=(",", ":"))
 
 
 def question_json(question: Question) -> str:
@@ -106,6 +111,15 @@ def without_secrets(configuration: Mapping[str, object]) -> dict[str, Any]:
         )
     values: dict[str, Any] = json.loads(dump(configuration))
     return values
+
+
+def _whole(value: object) -> object:
+    """Numbers that are whole as integers, all the way down: a file may give 5.0 back where 5 was put in."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _secrets(name: str, value: object) -> Any:  # noqa: ANN401 - a generator of names

@@ -64,6 +64,13 @@ def test_a_job_is_gone_on_with_from_its_file_alone(bench, monkeypatch):
         store.must_match(store.questions(), store.configuration, store.about("manifest"))
 
 
+def test_a_budget_of_whole_numbers_is_the_same_question_again(bench):
+    question = Question("What?", id="a", budget=Budget(money=2, seconds=5))
+    bench.open([question]).close()
+    with JobStore.open(bench.path) as store:
+        bench.open(store.questions()).close()
+
+
 def test_the_order_is_the_same_each_time(bench):
     with bench.open() as store:
         first = [row.key for row in store.pending()]
