@@ -31,7 +31,7 @@ class Encoder:
     One call for all of them lets the model sort texts by length over the whole list, so that little is padded.
 
     Attributes:
-        facts: name and identity; speed is added by the first texts served.
+        known: its facts but for the speed, which the first texts served add.
         load: makes the model when the first request comes, so that planning never waits for it.
         tokens: counts the tokens of texts, as billed.
         batch: the most requests wanted at once.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -195,5 +195,19 @@ def _load(folder: Path, device: str, threads: int | None, batch: int) -> Encode:
 
         if threads is not None:
             torch.set_num_threads(threads)
-        logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
-        return _Quiet(SentenceTransformer(str(folder), device=device, local_files_only=True), batch)
+        with _silence():
+            return _Quiet(SentenceTransformer(str(folder), device=device, local_files_only=True), batch)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """No progress bar of the library's own while weights are read: a second is not worth one."""
+    from transformers.utils import logging as bars
+
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
