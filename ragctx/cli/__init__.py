@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 UNEXPECTED = 1
 OVER_LIMIT = 4
@@ -26,11 +27,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars obey the same rule as ours
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries warn their programmers, not the people who ask questions
+    os.environ.setdefault("TQDM_DISABLE", "1")  # libraries draw bars of their own, across ours
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if code == INTERRUPTED:
+        sys.stderr.flush()
+        os._exit(code)  # a model's thread cannot be stopped, and nobody should wait for an answer that was called off
     sys.exit(code)

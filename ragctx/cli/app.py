@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import click
 import typer
 
 from ragctx import __version__
@@ -50,10 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         result = app(args=list(arguments), standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return _complain("stopped: everything that was finished is kept", INTERRUPTED)
     except BrokenPipeError:
         return 0
@@ -65,6 +61,10 @@ def run(arguments: Sequence[str]) -> int:
 def _failed(error: Exception) -> int:
     from ragctx.cli.failures import told
 
+    # Usage errors of the command line's library, which has its classes in one place or another by version.
+    if callable(shown := getattr(error, "show", None)):
+        shown()
+        return int(getattr(error, "exit_code", 2))
     known = told(error)
     if known is not None:
         return _complain(f"error: {known[0]}", known[1])

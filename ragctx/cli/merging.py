@@ -69,7 +69,8 @@ def _value(text: str) -> object:
 
 
 def _explained(invalid: ValidationError) -> ConfigError:
-    first = invalid.errors()[0]
+    errors = invalid.errors()
+    first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
     *above, last = map(str, first["loc"])
     if first["type"] == "extra_forbidden":
         return UnknownName("setting", ".".join([*above, last]), (".".join([*above, k]) for k in _fields(above)))

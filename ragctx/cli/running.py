@@ -44,12 +44,12 @@ class Run:
         """
         from ragctx.cli.preparing import prepared
 
-        with self.settings.pipeline(self.strategy) as pipeline:
-            self._agree_on_money(pipeline)
-            try:
+        try:
+            with self.settings.pipeline(self.strategy) as pipeline:
+                self._agree_on_money(pipeline)
                 self._drain(prepared(pipeline))
-            except KeyboardInterrupt:
-                self._stopped()
+        except KeyboardInterrupt:
+            self._stopped()
         return self._status()
 
     def _drain(self, pipeline: Pipeline) -> None:

@@ -96,8 +96,14 @@ class Settings(BaseModel):
                 progress=progress,
                 settings=self.frozen(),
             )
-        with made:
+        try:
             yield made
+        except KeyboardInterrupt:
+            raise  # what a model is at work on cannot be called back; the process ends under it, and stores bear that
+        except BaseException:
+            made.close()
+            raise
+        made.close()
 
     def _check_names(self, only: str | None) -> None:
         from ragctx import registry

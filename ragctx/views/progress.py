@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -44,7 +44,8 @@ def bars() -> Progress:
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description:" + str(STAGE) + "}", markup=False),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=16),
+        TimeElapsedColumn(),
         TextColumn("{task.fields[detail]}", markup=False),
         console=console(stderr=True),
         transient=True,
@@ -73,11 +74,11 @@ def indexing() -> Iterator[Callable[[Indexed], None]]:
 def embedding(chunks: int) -> Iterator[Callable[[object], None]]:
     """A callback for `Pipeline.prepare(on_event=...)`: how many requests to the encoder are back, and its speed."""
     with bars() as progress:
-        task = _Task(progress, "embedding")
+        task = _Task(progress, "embedding", "loading the encoder")
 
         def show(event: object) -> None:
             if isinstance(event, Answering):
-                pace = f"{event.tokens / task.seconds:,.0f} tokens/s" if event.done else ""
+                pace = f"{event.tokens / task.seconds:,.0f} tokens/s" if event.done else "loading the encoder"
                 # Only the work knows how many windows are still to come; the chunks say it well enough.
                 task.update(event.done, max(event.asked, -(-chunks // 64)), pace)
 
@@ -87,8 +88,8 @@ def embedding(chunks: int) -> Iterator[Callable[[object], None]]:
 class _Task:
     """One bar, with what is left of its time."""
 
-    def __init__(self, progress: Progress, stage: str) -> None:
-        self._progress, self._id = progress, progress.add_task(stage, total=None, detail="")
+    def __init__(self, progress: Progress, stage: str, detail: str = "") -> None:
+        self._progress, self._id = progress, progress.add_task(stage, total=None, detail=detail)
         self._began = time.monotonic()
 
     @property
