@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,31 +41,25 @@ class TokenizerCounter:
             raise ConfigError(f"{folder} has no tokenizer.json: name a checkpoint folder with a fast tokenizer")
         self.name = name or f"tokenizer:{folder.name}"
         self._folder = folder
-        self._last: tuple[tuple[Message, ...], NDArray[np.int32]] | None = None
+        # What is counted is counted again soon: a chunk for the next question, a prompt when it is sent.
+        self._counted = lru_cache(maxsize=8192)(self._count)
+        self._encoded = lru_cache(maxsize=64)(self._encode)
 
     def count(self, text: str) -> int:
         """Tokens of a text on its own, without special tokens."""
-        return len(self._plain.encode(text, add_special_tokens=False))
+        return self._counted(text) if len(text) <= 4096 else self._count(text)
 
     def render(self, messages: Sequence[Message]) -> int:
         """Tokens of the whole prompt, chat template and generation prompt included."""
         return len(self.encode(messages))
 
     def encode(self, messages: Sequence[Message]) -> NDArray[np.int32]:
-        """The token ids of the whole prompt.
-
-        The last prompt is kept, since a request that is counted is usually sent next.
+        """The token ids of the whole prompt; a shared array, to be read only.
 
         Raises:
             ValueError: the chat template refuses these messages.
         """
-        key = tuple(messages)
-        last = self._last
-        if last is not None and last[0] == key:
-            return last[1]
-        ids = np.asarray(self._encode(key), dtype=np.int32)
-        self._last = (key, ids)
-        return ids
+        return self._encoded(tuple(messages))
 
     def pieces(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids of plain text and each one's character range."""
@@ -76,11 +70,18 @@ class TokenizerCounter:
         """The text of ids; special tokens leave no text."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def _encode(self, messages: tuple[Message, ...]) -> list[int]:
+    def _count(self, text: str) -> int:
+        return len(self._plain.encode(text, add_special_tokens=False))
+
+    def _encode(self, messages: tuple[Message, ...]) -> NDArray[np.int32]:
         specials = self._specials
-        if specials is None or not any(specials.search(message.content) for message in messages):
-            return list(self._tokenizer.encode(self._template.render(messages), add_special_tokens=False).ids)
-        return self._encode_guarded(messages, specials)
+        if specials is not None and any(specials.search(message.content) for message in messages):
+            ids = self._encode_guarded(messages, specials)
+        else:
+            ids = self._tokenizer.encode(self._template.render(messages), add_special_tokens=False).ids
+        array = np.asarray(ids, dtype=np.int32)
+        array.flags.writeable = False
+        return array
 
     def _encode_guarded(self, messages: tuple[Message, ...], specials: re.Pattern[str]) -> list[int]:
         """Put a mark where content names a special token, render, and encode what the marks stand for as plain text."""

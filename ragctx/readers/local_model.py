@@ -65,7 +65,7 @@ class LocalModel:
         cache.aim(slots, parts)
         with torch.inference_mode():
             output = self._model(
-                input_ids=torch.as_tensor(tokens, dtype=torch.long)[None],
+                input_ids=torch.from_numpy(tokens.astype(np.int64))[None],
                 attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool),  # four dimensions: taken as it is
                 position_ids=torch.as_tensor(positions, dtype=torch.long)[None],
                 past_key_values=cache,

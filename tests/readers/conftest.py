@@ -58,7 +58,7 @@ def plain(checkpoint: Path):
     model.generation_config.eos_token_id = None
 
     def generate(prompt, tokens: int) -> list[int]:
-        ids = torch.as_tensor(prompt, dtype=torch.long)[None]
+        ids = torch.as_tensor(prompt.astype("int64"))[None]
         mask = torch.ones_like(ids)
         with torch.inference_mode():
             out = model.generate(ids, attention_mask=mask, max_new_tokens=tokens, do_sample=False, pad_token_id=0)
