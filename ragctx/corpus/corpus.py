@@ -17,7 +17,7 @@ from ragctx.corpus.documents import Documents
 from ragctx.corpus.opening import Opened, as_it_was, brought, place_of
 from ragctx.corpus.progress import Report
 from ragctx.corpus.selection import Selection, clipped
-from ragctx.corpus.sentences import language, split
+from ragctx.corpus.sentences import bounds
 from ragctx.corpus.slots import IndexSlot
 from ragctx.corpus.sources import TextItem, documents_of, items, named
 from ragctx.corpus.store import Store
@@ -32,8 +32,8 @@ from ragctx.types.documents import characters_read
 class Corpus:
     """Documents, their chunks with exact offsets, and the place of their indexes.
 
-    Text lives in a store on disk and is read by the slice, so a corpus may be larger than memory. The store is brought
-    up to date when the corpus is opened: only files that are new or changed are read.
+    Text lives in a store on disk and is read by the slice, so a corpus may be larger than memory. When a corpus is
+    opened, only files that are new or changed are read.
 
     Example:
         >>> corpus = Corpus.of("Rent is due on the first.", "Pets are welcome. Keys are two.")
@@ -102,7 +102,7 @@ class Corpus:
             *texts: strings, mappings from title to text, `Document`s.
             folder: where the store lives; by default below the cache folder, named after the texts.
             chunking: how to cut.
-            progress: called with `Progress` while texts are stored.
+            progress: called with `Progress`.
         """
         return cls.over(*documents_of(texts), folder=folder, chunking=chunking, progress=progress)
 
@@ -207,10 +207,9 @@ class Corpus:
 
     def mask(self, where: Where | None) -> npt.NDArray[np.bool_]:
         """Which chunks a filter admits, shape (chunks,); `None` admits all."""
-        if where is None:
-            return np.ones(len(self.chunks), dtype=bool)
-        mask = np.zeros(len(self.chunks), dtype=bool)
-        mask[Selection(self.documents, self._selection.columns, (where,)).rows] = True
+        mask = np.full(len(self.chunks), where is None)
+        if where is not None:
+            mask[Selection(self.documents, self._selection.columns, (where,)).rows] = True
         return mask
 
     def select(self, where: Where | None) -> Corpus:
@@ -240,13 +239,7 @@ class Corpus:
 
     def sentences(self, span: Span) -> list[Span]:
         """The sentences inside a span, without the white space between them."""
-        text, found, at = self.text(span), [], span.start
-        for piece in split(text, language(text)):
-            start = at + len(piece) - len(piece.lstrip())
-            if visible := piece.strip():
-                found.append(Span(span.document, start, start + len(visible)))
-            at += len(piece)
-        return found
+        return [Span(span.document, start, end) for start, end in bounds(self.text(span), span.start)]
 
     def tokens(self, facts: ModelFacts) -> int:
         """Tokens of all text that may be read, by a model's counter; counted once and kept in the store."""

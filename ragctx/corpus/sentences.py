@@ -69,6 +69,19 @@ def split(text: str, code: str) -> list[str]:
     return pieces
 
 
+def bounds(text: str, offset: int = 0) -> Iterator[tuple[int, int]]:
+    """(start, end) of the sentences of a short text, without the white space between them.
+
+    Example:
+        >>> list(bounds("Dr. Wu agreed. We left.", offset=100))
+        [(100, 114), (115, 123)]
+    """
+    for at, piece in _numbered(split(text, language(text)), offset):
+        start = at + len(piece) - len(piece.lstrip())
+        if visible := piece.strip():
+            yield start, start + len(visible)
+
+
 def _within_reach(text: str) -> Iterator[str]:
     """The text in parts that end where a sentence ends for certain: paragraphs, and parts of very long ones.
 
