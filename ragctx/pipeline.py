@@ -286,7 +286,10 @@ class Pipeline:
             plan=lambda: self.plan(asked, strategy=strategy),
         ) as store:
             engine = Engine(self.backends, store=store.replies, attempts=self.attempts)
-            yield from run_job(store, engine, self.row_job, max_cost=max_cost, on_event=on_event)
+            try:
+                yield from run_job(store, engine, self.row_job, max_cost=max_cost, on_event=on_event)
+            finally:
+                engine.close(backends=False)
 
     def row_job(self, question: Question, decision: Decision) -> Job[Answer]:
         """The work of one planned row.

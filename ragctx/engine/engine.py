@@ -156,9 +156,13 @@ class Engine:
 
     # The end.
 
-    def close(self) -> None:
-        """Cancel what is in flight, close the backends and end the threads; closing again does nothing."""
-        self._site.close()
+    def close(self, *, backends: bool = True) -> None:
+        """Cancel what is in flight, close the backends and end the threads; closing again does nothing.
+
+        Args:
+            backends: False leaves them open, where another engine uses them too.
+        """
+        self._site.close(backends=backends)
 
     def __enter__(self) -> Self:
         return self

@@ -23,7 +23,8 @@ class Exchange:
         """The call that answers this request: one under way with the same key, or a new one."""
         key = party.prepared.key
         call = self._under_way.get(key) if key is not None else None
-        if call is None:
+        # A call that has delivered stands here until the loop's next turn; whoever joined it then would wait for ever.
+        if call is None or (call.task is not None and call.task.done()):
             call = Call(party.prepared, self.tools)
             self._start(call, key)
         call.join(party)

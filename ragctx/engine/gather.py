@@ -133,7 +133,8 @@ class BatchLane:
 
         return emit
 
-    async def close(self) -> None:
-        """Close the backend on its own thread, after the batch under way."""
-        await self._loop.run_in_executor(self._thread, self._backend.close)
+    async def close(self, *, backend: bool = True) -> None:
+        """Close the backend on its own thread, after the batch under way; or only end the thread."""
+        if backend:
+            await self._loop.run_in_executor(self._thread, self._backend.close)
         self._thread.shutdown(wait=False)

@@ -38,8 +38,8 @@ class Lane(Protocol):
         """The reply; a backend that raises or answers nonsense makes a `Failure` of kind "crashed"."""
         ...
 
-    async def close(self) -> None:
-        """Close the backend."""
+    async def close(self, *, backend: bool = True) -> None:
+        """Close the lane, and the backend unless somebody else still uses it."""
         ...
 
 

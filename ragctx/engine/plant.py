@@ -70,14 +70,15 @@ class Plant:
         self._flows.discard(flow)
         await flow.close(left)
 
-    async def close(self) -> None:
-        """Cancel everything, then close every backend once.
+    async def close(self, *, backends: bool = True) -> None:
+        """Cancel everything, then close every backend once, unless they are somebody else's.
 
         Raises:
             ExceptionGroup: what backends raised when they were closed, after all of them were.
         """
         await asyncio.gather(*(flow.close() for flow in list(self._flows)))
-        ends = await asyncio.gather(*(lane.close() for lane in set(self._lanes.values())), return_exceptions=True)
+        closing = [lane.close(backend=backends) for lane in set(self._lanes.values())]
+        ends = await asyncio.gather(*closing, return_exceptions=True)
         self._shelf.close()
         self._threads.shutdown(wait=False)
         errors = [error for error in ends if isinstance(error, Exception)]

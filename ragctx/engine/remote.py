@@ -47,9 +47,10 @@ class RemoteLane:
             self._activity.out -= 1
         return fitting(errand.request, reply, self.facts.name)
 
-    async def close(self) -> None:
-        """Close the backend's connections."""
-        await self._backend.close()
+    async def close(self, *, backend: bool = True) -> None:
+        """Close the backend's connections, unless somebody else still uses it."""
+        if backend:
+            await self._backend.close()
 
 
 def _nobody_listens(text: str) -> None:
