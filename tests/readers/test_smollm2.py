@@ -55,7 +55,7 @@ def test_the_template_is_the_models_own(reader):
 
 
 def test_it_answers_from_the_document_and_stops(reader):
-    notice, rent = reader.serve([request(q) for q in QUESTIONS[:2]], lambda i, text: None)
+    notice, rent = reader.serve([request(q) for q in QUESTIONS[::2]], lambda i, text: None)
     assert "three months" in notice.text
     assert "940" in rent.text
     assert notice.finish == "stop"
