@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ragctx.types import Prices
 
 AUTO = "auto"
-DEFAULT_ENCODER = "sentence-transformers:all-minilm-l6-v2"
-NO_ENCODER = "no encoder: hybrid retrieval is BM25 alone; pip install 'ragctx[local]' for dense retrieval"
 
 
 def corpus(sources: tuple[object, ...], folder: Path | None, progress: Callable[..., None] | None) -> Corpus:
@@ -52,13 +50,16 @@ def backends(
 
 
 def _encoder(encoder: object) -> tuple[Backend | None, tuple[str, ...]]:
-    from ragctx.encoders import available, open_encoder
+    from ragctx.encoders import DEFAULT, missing, open_encoder
 
     if encoder is None:
         return None, ()
-    if encoder == AUTO:
-        return (open_encoder(DEFAULT_ENCODER), ()) if available(DEFAULT_ENCODER) else (None, (NO_ENCODER,))
-    return open_encoder(encoder), ()
+    if encoder != AUTO:
+        return open_encoder(encoder), ()
+    lacking = missing(DEFAULT)
+    if lacking:
+        return None, (f"hybrid retrieval is BM25 alone: no encoder; for dense retrieval: {lacking}",)
+    return open_encoder(DEFAULT), ()
 
 
 def strategies(chosen: Mapping[str, Strategy] | Iterable[str] | None = None) -> dict[str, Strategy]:
