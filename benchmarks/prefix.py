@@ -1,7 +1,7 @@
 """Prefix reuse of the local reader: ten questions on one document, together against one by one from scratch.
 
 Every question is asked about the same document of about 6,000 tokens, with 32 new tokens each and stopping disabled.
-"From scratch" opens a fresh reader state for each question, so nothing is shared. Texts must be identical in float32.
+"From scratch" is the same reader told to share nothing (`share=False`). Texts must be identical in float32.
 """
 
 from __future__ import annotations
@@ -41,16 +41,14 @@ def requests(text: str, questions: int, new_tokens: int) -> list[Generate]:
     ]
 
 
-def serve(spec: str, batches: list[list[Generate]], fresh: bool) -> tuple[float, list[str]]:
+def serve(spec: str, batches: list[list[Generate]], *, share: bool) -> tuple[float, list[str]]:
     """Seconds and texts; loading the weights is not counted."""
     texts: list[str] = []
     seconds = 0.0
-    backend = open_model(spec, dtype="float32")
+    backend = open_model(spec, dtype="float32", share=share)
     warm = Generate((Message("user", "Hello"),), sampling=Sampling(max_tokens=2))
     backend.serve([warm], lambda *_: None)
     for batch in batches:
-        if fresh:
-            backend.forget()
         start = time.perf_counter()
         replies = backend.serve(batch, lambda *_: None)
         seconds += time.perf_counter() - start
@@ -67,8 +65,8 @@ def measure(
     backend = open_model(spec)
     text = document(backend.facts.counter.count, tokens)
     asked = requests(text, questions, new)
-    alone, alone_texts = serve(spec, [[request] for request in asked], fresh=True)
-    together, together_texts = serve(spec, [asked], fresh=True)
+    alone, alone_texts = serve(spec, [[request] for request in asked], share=False)
+    together, together_texts = serve(spec, [asked], share=True)
     return {
         "prefix_reuse_ratio": round(alone / together, 2),
         "prefix_alone_s": round(alone, 2),
