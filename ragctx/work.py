@@ -111,7 +111,8 @@ class Completion:
     Attributes:
         prompt_tokens: as billed. cached_tokens: part of them served from a prefix cache.
         logprobs: one for each output token when asked for, else empty.
-        finish: "stop" (ended by itself), "length" (cut at max_tokens), "filter" or "tool".
+        finish: "stop" (ended by itself), "length" (cut at max_tokens), "loop" (ended as it repeated itself), "filter"
+            or "tool".
         exact: token counts are the model's own; False where the server sent none and they were estimated.
     """
 

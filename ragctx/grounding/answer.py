@@ -129,4 +129,5 @@ def _confidence(logprobs: Sequence[float]) -> float | None:
 def _warnings(completion: Completion) -> tuple[str, ...]:
     cut = f"the answer was cut at {completion.output_tokens} tokens: raise max_output"
     filtered = "the endpoint's content filter ended the answer"
-    return {"length": (cut,), "filter": (filtered,)}.get(completion.finish, ())
+    repeated = "the model began to repeat itself: it was stopped, and the repetition was cut"
+    return {"length": (cut,), "filter": (filtered,), "loop": (repeated,)}.get(completion.finish, ())

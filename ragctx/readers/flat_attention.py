@@ -90,10 +90,11 @@ class FlatCache(Cache):  # type: ignore[misc]  # transformers has no types here
 
     def load(self, layers: Layers, start: int, tokens: int) -> None:
         """Write the first `tokens` tokens of a copy to slot `start` on."""
-        for i, (key, value) in enumerate(layers):
-            self._make_room(i, key, value)
-            self.keys[i][:, :, start : start + tokens] = key[:, :, :tokens]
-            self.values[i][:, :, start : start + tokens] = value[:, :, :tokens]
+        with torch.inference_mode():  # a forward pass may have made the buffers; they may be written in this mode only
+            for i, (key, value) in enumerate(layers):
+                self._make_room(i, key, value)
+                self.keys[i][:, :, start : start + tokens] = key[:, :, :tokens]
+                self.values[i][:, :, start : start + tokens] = value[:, :, :tokens]
 
     def _make_room(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
         if layer == len(self.keys):

@@ -22,6 +22,7 @@ from ragctx.models import ModelFacts
 from ragctx.readers import local_speed
 from ragctx.readers.local_counter import TokenizerCounter
 from ragctx.readers.local_weights import Checkpoint, find
+from ragctx.readers.loops import period, surplus
 from ragctx.readers.prefix import PrefixStore, groups
 from ragctx.readers.text_stream import TextStream
 from ragctx.types import Prices
@@ -43,6 +44,7 @@ class _Writing:
     stream: TextStream
     show: Callable[[str], None]
     ends: frozenset[int]
+    loops: bool
     written: int = 0
     logprobs: list[float] = field(default_factory=list)
     finish: str = "length"
@@ -59,7 +61,16 @@ class _Writing:
             self.show(piece)
         if self.stream.stopped:
             self.finish = "stop"
-        return self.written < self.sampling.max_tokens and not self.stream.stopped
+        elif not self.loops and not self.sampling.ignore_end and period(self.stream.tokens):
+            self.finish = "loop"
+        return self.written < self.sampling.max_tokens and self.finish == "length"
+
+    @property
+    def text(self) -> str:
+        """What was written; of something repeated over and over the first copy."""
+        if self.finish != "loop":
+            return self.stream.text
+        return self.stream.without(surplus(self.stream.tokens))
 
 
 class LocalReader:
@@ -77,6 +88,7 @@ class LocalReader:
         threads: torch's threads, for the whole process; None leaves them as they are.
         batch: requests taken at once. chunk: prompt tokens computed in one forward pass.
         prefix_bytes: what kept beginnings may take; 0 keeps none. share: False computes every prompt alone.
+        loops: False ends a text that has begun to repeat itself (`finish="loop"`) and keeps the first copy.
         window: tokens, where it shall be less than the checkpoint's.
         prices: what a token costs you, if it does.
 
@@ -99,6 +111,7 @@ class LocalReader:
         chunk: int = 1024,
         prefix_bytes: int = 1 << 30,
         share: bool = True,
+        loops: bool = False,
         window: int | None = None,
         prices: Prices | None = None,
     ) -> None:
@@ -110,7 +123,8 @@ class LocalReader:
         self._dtype, self._threads, self._chunk = dtype, threads, chunk
         self._store: PrefixStore[Layers] = PrefixStore(prefix_bytes if share else 0)
         self._model: LocalModel | None = None
-        identity = f"local:{self._checkpoint.identity}:{dtype}"
+        self._loops = loops
+        identity = f"local:{self._checkpoint.identity}:{dtype}{':loops' if loops else ''}"
         self._speed_key = f"{identity}:{threads or 'all'}"
         self.facts = ModelFacts(
             name=f"local:{name}",
@@ -151,7 +165,7 @@ class LocalReader:
             raise ValueError("max_tokens must be at least 1")
         self.facts.must_fit(len(prompt), sampling.max_tokens)
         stream = TextStream(self._counter.decode, () if sampling.ignore_end else sampling.stop)
-        return _Writing(prompt, sampling, stream, show, self._checkpoint.ends)
+        return _Writing(prompt, sampling, stream, show, self._checkpoint.ends, self._loops)
 
     def _generate(self, writings: dict[int, _Writing], replies: dict[int, Reply]) -> None:
         order = list(writings)
@@ -214,7 +228,7 @@ def _completion(writing: _Writing, cached: int, seconds: float) -> Completion:
     if piece := writing.stream.finish():
         writing.show(piece)
     return Completion(
-        text=writing.stream.text,
+        text=writing.text,
         prompt_tokens=len(writing.prompt),
         output_tokens=writing.written,
         cached_tokens=cached,

@@ -33,6 +33,11 @@ class TextStream:
         self.text = ""
         self.stopped = False
 
+    @property
+    def tokens(self) -> Sequence[int]:
+        """Every token taken."""
+        return self._ids
+
     def push(self, token: int) -> str:
         """Take one token; returns the new text that is safe to show."""
         self._ids.append(token)
@@ -48,6 +53,10 @@ class TextStream:
     def finish(self) -> str:
         """The text still held back, now that no token follows."""
         return self._give(len(self.text))
+
+    def without(self, last: int) -> str:
+        """The text without its last tokens."""
+        return self._decode(self._ids[: len(self._ids) - last])
 
     def _settle(self) -> None:
         """Decode a short tail only; a few tokens stay in it, since decoders look at neighbours."""
