@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
+_NAMED = 12  # how many known names a message lists: it has to fit on a screen
+
 
 class RagctxError(Exception):
     """Anything that ragctx raises on purpose."""
@@ -34,7 +36,8 @@ class UnknownName(ConfigError):
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}(known: {', '.join(names) or 'none'})")
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}(known: {', '.join(names[:_NAMED]) or 'none'}{more})")
 
 
 class MissingExtra(ConfigError):

@@ -36,6 +36,8 @@ def told(error: Exception) -> tuple[str, int] | None:
         return f"a store cannot be used ({error}): free some space, or clear it with ragctx cache clear", 6
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return _path(error)
+    if isinstance(error, UnicodeError) or "surrogates not allowed" in str(error):
+        return "the name of a file or a text holds bytes that are no UTF-8: rename the file, or mend the text", 3
     if isinstance(error, MemoryError):
         return "out of memory: read fewer documents at once, or use a smaller model", 1
     return None
@@ -52,11 +54,17 @@ def _path(error: OSError) -> tuple[str, int]:
 
 
 def complain(message: str) -> None:
-    """Say it on standard error: wrapped between words for a person, as one line for a log."""
+    """Say on standard error what ended the command."""
+    _say(message, "red")
+
+
+def remark(message: str) -> None:
+    """Say on standard error what a person should know."""
+    _say(message, "yellow")
+
+
+def _say(message: str, style: str) -> None:
+    """Wrapped between words for a person, as one line for a log."""
     from ragctx.views.text import console
 
-    err = console(stderr=True)
-    if not sys.stderr.isatty():
-        err.print(message, soft_wrap=True)
-        return
-    err.print(message, style="red")
+    console(stderr=True).print(message, style=style, soft_wrap=not sys.stderr.isatty())

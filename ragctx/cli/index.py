@@ -15,12 +15,13 @@ def index(
     """Read documents and build their indexes; only what changed is read again."""
     from ragctx.cli.merging import settings
     from ragctx.cli.output import save_page, show
-    from ragctx.cli.preparing import prepared
     from ragctx.views import html as pages
-    from ragctx.views import terminal
+    from ragctx.views import progress, terminal
 
     wanted = settings(config, documents=documents, encoder=encoder, reader="scripted:echo", options={}, roles={})
     with wanted.pipeline() as pipeline:
-        corpus = prepared(pipeline).corpus
+        with progress.embedding(len(pipeline.corpus.chunks)) as on_event:
+            pipeline.prepare(on_event)
+        corpus = pipeline.corpus
         show(corpus, as_json=as_json, data=terminal.corpus_facts(corpus), view=terminal.corpus)
         save_page(html, "Index", corpus, pages.corpus)

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ragctx.pipeline import Pipeline
 
+TOLD = 3
+
 
 def prepared(pipeline: Pipeline) -> Pipeline:
-    """The same pipeline, its indexes current."""
+    """The same pipeline, its indexes current; files that could not be read are told on standard error."""
+    from ragctx.cli.failures import remark
     from ragctx.views.progress import embedding
 
+    problems = [str(problem) for problem in pipeline.corpus.problems]
+    for problem in problems[:TOLD]:
+        remark(f"note: {problem}")
+    if len(problems) > TOLD:
+        remark(f"note: {len(problems) - TOLD} more files could not be read; ragctx index names them")
     with embedding(len(pipeline.corpus.chunks)) as on_event:
         pipeline.prepare(on_event)
     return pipeline

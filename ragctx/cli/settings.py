@@ -63,7 +63,7 @@ class Settings(BaseModel):
         from ragctx.types import Prices
 
         prices: dict[str, Any] = {"prices": Prices(**self.prices.model_dump())} if self.prices else {}
-        return open_model(self.reader, **self.options, **prices)
+        return open_model(_absolute(self.reader), **self.options, **prices)
 
     @contextmanager
     def pipeline(self, only: str | None = None) -> Iterator[Pipeline]:
@@ -126,7 +126,9 @@ class Settings(BaseModel):
 
 
 def _absolute(reader: str) -> str:
-    """A reader that is a file is named by its whole path; `local:NAME` of a folder here as well."""
+    """A reader that is a file or a folder here is named by its whole path: a job goes on from any folder."""
     scheme, _, rest = reader.partition(":")
     path = Path(rest).expanduser()
-    return f"{scheme}:{path.absolute()}" if scheme in {"scripted", "local"} and rest and path.exists() else reader
+    # A bare name after `local:` is a model's name, whatever lies in the working folder.
+    named = scheme == "scripted" or (scheme == "local" and ("/" in rest or path.suffix == ".gguf"))
+    return f"{scheme}:{path.absolute()}" if named and rest and path.exists() else reader

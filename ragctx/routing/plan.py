@@ -108,6 +108,13 @@ class Plan:
 
         return dump(_StoredPlan(tuple(_StoredRow(_stored(r.question), r.decision) for r in self.rows), self.notes))
 
+    def _repr_html_(self) -> str:
+        from importlib import import_module
+
+        # By name: the view stands on a higher floor, and only a notebook ever asks for it.
+        html: str = import_module("ragctx.views.html").plan(self)
+        return html
+
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
         """The plan that `to_json` wrote.

@@ -140,12 +140,12 @@ class Endpoint:
 
     Attributes:
         status, body, seconds, cut: of every answer to a chat completion; `body` None streams or gives a good one.
-        calls: chat completions asked for.
+        failures: so many calls are answered with 500 first. calls: chat completions asked for.
     """
 
     def __init__(self) -> None:
         self.status, self.body, self.seconds, self.cut, self.text = 200, None, 0.0, False, "Three months. [1]"
-        self.calls = 0
+        self.calls = self.failures = 0
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -157,6 +157,8 @@ class Endpoint:
                 asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 endpoint.calls += 1
                 time.sleep(endpoint.seconds)
+                if endpoint.calls <= endpoint.failures:
+                    return self._send(500, b'{"error": {"message": "warming up"}}', "application/json")
                 if endpoint.body is not None or endpoint.status != 200:
                     body = endpoint.body if endpoint.body is not None else b'{"error": {"message": "not now"}}'
                     return self._send(endpoint.status, body, "application/json")
