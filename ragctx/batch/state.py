@@ -17,7 +17,8 @@ SELECT (SELECT count(*) FROM rows), (SELECT count(*) FROM answers),
 """
 _RATIOS = """
 WITH actual AS (SELECT r.position, r.tokens, r.calls, r.seconds, r.money,
-sum(c.prompt + c.output) AS spent_tokens, count(c.number) AS spent_calls, sum(c.seconds) AS spent_seconds,
+sum(c.prompt + c.output) FILTER (WHERE c.role NOT IN ('encoder', 'ranker')) AS spent_tokens,
+count(c.number) FILTER (WHERE c.role NOT IN ('encoder', 'ranker')) AS spent_calls, sum(c.seconds) AS spent_seconds,
 sum(c.money) AS spent_money
 FROM answers a JOIN rows r USING (position) LEFT JOIN charges c ON c.row = r.key AND c.claimed = 1 GROUP BY r.position)
 SELECT sum(tokens), sum(CASE WHEN tokens IS NOT NULL THEN spent_tokens END),
@@ -86,6 +87,13 @@ class Status:
             {'tokens': 1.1}
         """
         return {name: self.actual[name] / value for name, value in self.expected.items() if value > 0}
+
+    def _repr_html_(self) -> str:
+        from importlib import import_module
+
+        # By name: the view stands on a higher floor, and only a notebook ever asks for it.
+        html: str = import_module("ragctx.views.html").status(self)
+        return html
 
 
 def status(store: JobStore) -> Status:

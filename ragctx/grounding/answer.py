@@ -17,6 +17,9 @@ from ragctx.work import Completion
 _NO_DATA = object()
 
 
+UNFOUNDED = "no sentence that was read carries this answer: check it before you rely on it"
+
+
 def grounded(
     question: Question,
     strategy: str,
@@ -57,6 +60,7 @@ def grounded(
     text, parts = _read(completion.text, data)
     declined = _empty(data) if data is not _NO_DATA else refuses(text, said.refusal)
     found = cite(() if declined else parts, context, corpus, question.text)
+    unfounded = () if declined or found.citations else (UNFOUNDED,)
     return Answer(
         text=said.unanswerable if declined else text,
         question=question.id,
@@ -68,7 +72,7 @@ def grounded(
         data=None if data is _NO_DATA else data,
         coverage=corpus.coverage(context.spans),
         dropped=context.dropped,
-        notes=(*context.notes, *notes, *_warnings(completion)),
+        notes=(*context.notes, *notes, *unfounded, *_warnings(completion)),
     )
 
 

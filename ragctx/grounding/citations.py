@@ -88,10 +88,11 @@ def _carry(
     missing = words - first.words
     if len(missing) >= 2:
         second = max(pool, key=lambda found: (len(missing & found.words), len(asked & found.words)))
-        if len(missing & second.words) >= max(2, _ADDS * len(words)):
+        if len(missing & second.words) >= max(2, _ADDS * len(words)) and missing & second.words - asked:
             chosen.append(second)
     together = frozenset[str]().union(*(found.words for found in chosen))
-    if support(words, together) < least:
+    told = words - asked  # words of the question prove nothing: the sentence must carry what the answer adds to it
+    if support(words, together) < least or (told and support(told, together) < least):
         return []
     return [(found, len(words & found.words) / len(words)) for found in chosen]
 
@@ -117,4 +118,4 @@ def _once(found: Iterable[tuple[Found, float]]) -> list[tuple[Found, float]]:
 def _citation(found: Found, share: float, corpus: Corpus) -> Citation:
     document = corpus.document(found.span.document)
     page = document.page(found.span.start)
-    return Citation(found.span, found.text, document.source or document.id, page, round(share, 4))
+    return Citation(found.span, found.text, document.id, page, round(share, 4))
