@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ def explain(
     from ragctx.views import html as pages
     from ragctx.views import terminal
 
-    answer = find_answer(saved.expanduser(), question)
-    show(answer, as_json=as_json, data=json.loads(answer.to_json()) if as_json else None, view=terminal.explanation)
-    save_page(html, f"Answer to {answer.question}", answer, pages.answer)
+    answer, asked = find_answer(saved.expanduser(), question)
+    data = json.loads(answer.to_json()) if as_json else None
+    show(answer, as_json=as_json, data=data, view=partial(terminal.explanation, question=asked))
+    save_page(html, asked or f"Answer to {answer.question}", answer, pages.answer)

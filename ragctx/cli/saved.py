@@ -11,10 +11,11 @@ from ragctx.errors import ConfigError, InputError, UnknownName
 from ragctx.types import Answer
 
 SQLITE = b"SQLite format 3\0"
+Found = tuple[Answer, str] | str  # an answer and its question, or why there is none
 
 
-def find_answer(path: Path, question: str | None) -> Answer:
-    """The answer of one question.
+def find_answer(path: Path, question: str | None) -> tuple[Answer, str]:
+    """The answer of one question, and the question's text where the file holds it.
 
     Raises:
         ConfigError: no such file, or several answers and no question named. UnknownName: no answer has that id.
@@ -42,19 +43,20 @@ def _begins(path: Path) -> bytes:
         return file.read(len(SQLITE))
 
 
-def _some(answers: dict[str, Answer | str]) -> str:
+def _some(answers: dict[str, Found]) -> str:
     return ", ".join(list(answers)[:5]) + (", ..." if len(answers) > 5 else "")
 
 
-def _job(path: Path) -> Iterator[tuple[str, Answer | str]]:
+def _job(path: Path) -> Iterator[tuple[str, Found]]:
     from ragctx.batch import JobStore
 
     with JobStore.open(path) as store:
         for row in store.results():
-            yield row.id, row.answer if row.answer is not None else str(row.failure and row.failure.message)
+            failed = str(row.failure and row.failure.message)
+            yield row.id, (row.answer, row.question.text) if row.answer is not None else failed
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Answer | str]]:
+def _lines(path: Path) -> Iterator[tuple[str, Found]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -64,7 +66,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Answer | str]]:
             yield _line(line, f"{path}, line {number}")
 
 
-def _line(line: str, where: str) -> tuple[str, Answer | str]:
+def _line(line: str, where: str) -> tuple[str, Found]:
     """An answer on its own, or an exported row that holds one."""
     try:
         row: dict[str, Any] = json.loads(line)
@@ -74,4 +76,5 @@ def _line(line: str, where: str) -> tuple[str, Answer | str]:
         answer = Answer.from_json(json.dumps(held))
     except (ValueError, AttributeError) as error:
         raise InputError(f"{where} is not a saved answer ({type(error).__name__}): save with --json") from None
-    return answer.question, answer
+    asked = row.get("question")
+    return answer.question, (answer, str(asked.get("text", "")) if isinstance(asked, dict) else "")

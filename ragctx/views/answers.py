@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ragctx.types import Answer, Citation, Decision
-from ragctx.views.numbers import count, money, seconds, share, spread, whole
+from ragctx.views.numbers import count, money, seconds, share, short, spread, whole
 from ragctx.views.text import DIM, STRONG, WARN, Block, block, hanging, notes, one_line, table
 
 QUOTED = 400
@@ -69,9 +69,10 @@ def account(value: Answer) -> str:
     return f"{value.strategy or 'no strategy'}: {saw}{bill}"
 
 
-def explanation(value: Answer) -> RenderableType:
+def explanation(value: Answer, question: str = "") -> RenderableType:
     """Everything on record: signals, every strategy and its score, what was read and what was not, the bill."""
-    parts: list[RenderableType] = [answer(value)]
+    parts: list[RenderableType] = [hanging(one_line(question), DIM)] if question else []
+    parts.append(answer(value))
     if value.decision:
         parts += [_head("strategies"), _candidates(value.decision)]
         if value.decision.policy:
@@ -97,14 +98,10 @@ def _signals(signals: Mapping[str, float]) -> Table:
     for _ in range(2):
         grid.add_column(no_wrap=True)
         grid.add_column(justify="right", no_wrap=True, min_width=12)
-    cells = [Text(cell) for name, value in signals.items() for cell in (name, f"{_short(value)}  ")]
+    cells = [Text(cell) for name, value in signals.items() for cell in (name, f"{short(value)}  ")]
     for at in range(0, len(cells), 4):
         grid.add_row(*cells[at : at + 4])
     return grid
-
-
-def _short(value: float) -> str:
-    return whole(value) if value == int(value) and abs(value) < 1e15 else f"{value:,.3g}"
 
 
 def _candidates(decision: Decision) -> RenderableType:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ragctx.types import Answer, Charge, Citation, Coverage
 from ragctx.views import answers, plans
-from ragctx.views.numbers import count, money, seconds, share, spread, whole
-from ragctx.views.page import e, folded, notes, page, table, wrap
+from ragctx.views.numbers import count, money, seconds, share, short, spread, whole
+from ragctx.views.page import e, folded, notes, page, pairs, table, wrap
 
 if TYPE_CHECKING:
     from ragctx.batch import Status
@@ -69,8 +69,7 @@ def _candidates(value: Answer) -> str:
 def _signals(value: Answer) -> str:
     if value.decision is None or not value.decision.signals:
         return ""
-    rows = [(e(name), e(f"{number:,.4g}")) for name, number in value.decision.signals.items()]
-    return folded("signals", table(["signal", "value"], rows, {"value"}))
+    return folded("signals", pairs((name, short(number)) for name, number in value.decision.signals.items()))
 
 
 def _bill(value: Answer) -> str:
@@ -137,9 +136,9 @@ def status(value: Status) -> str:
         "pending": value.pending,
         "tokens": value.tokens,
     }
-    columns = [*states, "model time", "money"]
-    row = [*map(whole, states.values()), seconds(value.seconds), money(value.money)]
-    body = table(columns, [tuple(map(e, row))], set(columns))
+    row = {name: whole(number) for name, number in states.items()} | {"model time": seconds(value.seconds)}
+    row |= {} if value.money is None else {"money": money(value.money)}
+    body = table([*row], [tuple(map(e, row.values()))], set(row))
     failures = [f"failed: {name} ({count(times, 'row')})" for name, times in value.failures.items()]
     said = [*failures, *([value.stopped] if value.stopped else [])]
     return wrap(f"<b>{e(count(value.total, 'question'))}</b> {_bar(done)}{body}{notes(said)}")

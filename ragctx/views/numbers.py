@@ -17,6 +17,16 @@ def whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def short(value: float) -> str:
+    """A number of any kind in few digits.
+
+    Example:
+        >>> short(21_506.0), short(0.73512), short(float("inf"))
+        ('21,506', '0.735', 'inf')
+    """
+    return whole(value) if value == value // 1 and abs(value) < 1e15 else f"{value:,.3g}"
+
+
 def count(value: float, one: str, many: str = "") -> str:
     """A number and its noun.
 

@@ -16,6 +16,9 @@ STYLE = """<style>
 .ragctx td{border-bottom:1px solid #8883}
 .ragctx td,.ragctx th{padding:.35em 1em .35em 0;vertical-align:top;background:transparent;color:inherit;text-align:left}
 .ragctx td.n,.ragctx th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+.ragctx td:not(:first-child),.ragctx th{overflow-wrap:break-word}
+.ragctx .pairs{columns:14rem;column-gap:2.5em;margin:.5em 0;font-size:13px}
+.ragctx .pairs div{display:flex;justify-content:space-between;break-inside:avoid;font-variant-numeric:tabular-nums}
 .ragctx td:last-child,.ragctx th:last-child{padding-right:0}
 .ragctx .q{opacity:.75;font-size:13px}
 .ragctx blockquote{margin:.5em 0;padding:.1em .8em;border-left:3px solid #4a90d9}
@@ -58,6 +61,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collec
         f"<tr>{''.join(f'<td{mark}>{cell}</td>' for mark, cell in zip(marks, row, strict=True))}</tr>" for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def pairs(found: Iterable[tuple[str, str]]) -> str:
+    """Short names and values, in as many columns as there is room for."""
+    return f'<div class="pairs">{"".join(f"<div><span>{e(a)}</span><span>{e(b)}</span></div>" for a, b in found)}</div>'
 
 
 def folded(title: str, body: str) -> str:
