@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import redirect_stderr
 
 import pytest
 
@@ -20,13 +21,10 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.fixture
-def screen(capsys, monkeypatch):
-    made = Screen()
-    monkeypatch.setattr("sys.stderr", made)
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
-    return made
 
 
 def events():
@@ -57,17 +55,20 @@ def test_silent_where_nobody_watches(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_drawn_on_a_terminal(screen, capsys):
-    assert draw_all().text == "Four months."
+def test_drawn_on_a_terminal(capsys):
+    with redirect_stderr(Screen()) as screen:
+        assert draw_all().text == "Four months."
     drawn = screen.getvalue()
-    for part in ("indexing", "200.0 kB of 200.0 kB", "embedding", "tokens/s", "5 of 10", "1 failed", "left"):
+    for part in ("indexing", "200 kB of 200 kB", "embedding", "tokens/s", "5 of 10", "1 failed", "left"):
         assert part in drawn
-    assert "\x1b[31m" not in drawn
+    assert "\x1b[2J" not in drawn
+    assert "[red]" in drawn
     assert capsys.readouterr().out == ""
 
 
-def test_quiet_is_quiet(screen):
-    assert progress.streamed(events(), quiet=True).text == "Four months."
+def test_quiet_is_quiet():
+    with redirect_stderr(Screen()) as screen:
+        assert progress.streamed(events(), quiet=True).text == "Four months."
     assert screen.getvalue() == ""
 
 
