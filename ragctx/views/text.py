@@ -44,7 +44,10 @@ class Terminal(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - rich's own signature
         """Print views and texts."""
-        super().print(*(_Clean(Text(o) if isinstance(o, str) else o) for o in objects), **options)
+        # A paragraph ends no line in blanks; a log's line is not wrapped at all, and a blank one stays.
+        wrapped = not options.get("soft_wrap")
+        views = ((Block(Text(o)) if o and wrapped else Text(o)) if isinstance(o, str) else o for o in objects)
+        super().print(*map(_Clean, views), **options)
 
 
 def console(*, stderr: bool = False, file: IO[str] | None = None, width: int | None = None) -> Terminal:
