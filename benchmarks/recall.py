@@ -1,6 +1,6 @@
 """Recall@10 of gold spans for BM25, dense and hybrid retrieval, on sets in the data folder's format.
 
-A gold span counts as found when one of the ten chunks holds at least half of its characters; recall is the mean over
+A gold span counts as found when the ten chunks together hold at least half of its characters; recall is the mean over
 questions of the share of their gold spans found. All questions of a set are asked over all documents of that set.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from ragctx import Corpus, registry
 from ragctx.encoders import open_encoder
 from ragctx.engine import Engine, Job
-from ragctx.evaluation.datasets import read
+from ragctx.evaluation.datasets import examples
 from ragctx.types import Span
 
 SETS = ["chunking_evaluation", "covidqa", "multihop_hotpot_2wiki_musique"]
@@ -31,25 +31,25 @@ def found(gold: tuple[Span, ...], kept: tuple[Span, ...]) -> float:
 
 
 def measure_set(folder: Path, questions: int | None, seed: int = 0) -> dict[str, object]:
-    examples = [example for example in read(folder) if example.gold]
-    if questions and len(examples) > questions:
-        examples = random.Random(seed).sample(examples, questions)
-    documents = {document.id: document for example in examples for document in example.documents}
+    asked = [example for example in examples(folder) if example.gold]
+    if questions and len(asked) > questions:
+        asked = random.Random(seed).sample(asked, questions)
+    documents = {document.id: document for example in asked for document in example.documents}
     with (
         tempfile.TemporaryDirectory() as scratch,
         Engine({"encoder": open_encoder("sentence-transformers:all-minilm-l6-v2")}) as engine,
     ):
         corpus = Corpus.over(*documents.values(), folder=Path(scratch))
-        result: dict[str, object] = {"questions": len(examples), "chunks": len(corpus.chunks)}
+        result: dict[str, object] = {"questions": len(asked), "chunks": len(corpus.chunks)}
         for name in RETRIEVERS:
             retriever = registry.make("retrievers", name)
             engine.run(Job("prepare", lambda r=retriever: r.prepare(corpus, engine.models))).result()
             jobs = (
                 Job(str(i), lambda e=e, r=retriever: r.retrieve(e.question, corpus, 10, engine.models))
-                for i, e in enumerate(examples)
+                for i, e in enumerate(asked)
             )
             contexts = {outcome.key: outcome.result() for outcome in engine.map(jobs)}
-            scores = [found(e.gold, contexts[str(i)].spans) for i, e in enumerate(examples)]
+            scores = [found(e.gold, contexts[str(i)].spans) for i, e in enumerate(asked)]
             result[name] = round(float(np.mean(scores)), 4)
     return result
 
