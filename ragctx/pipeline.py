@@ -90,7 +90,6 @@ class Pipeline:
         self.lam = self.policy.lam if lam is None else lam
         self.notes = tuple(notes)
         self.settings = dict(settings or {})
-        self.attempts = attempts
         self.engine = Engine(self.backends, store=store, attempts=attempts)
         self._prepared = ""
         self._preparing = threading.Lock()
@@ -285,11 +284,7 @@ class Pipeline:
             manifest=self.corpus.manifest,
             plan=lambda: self.plan(asked, strategy=strategy),
         ) as store:
-            engine = Engine(self.backends, store=store.replies, attempts=self.attempts)
-            try:
-                yield from run_job(store, engine, self.row_job, max_cost=max_cost, on_event=on_event)
-            finally:
-                engine.close(backends=False)
+            yield from run_job(store, self.engine, self.row_job, max_cost=max_cost, on_event=on_event)
 
     def row_job(self, question: Question, decision: Decision) -> Job[Answer]:
         """The work of one planned row.

@@ -1,7 +1,7 @@
 """Batch jobs: many questions in one SQLite file that survives being killed.
 
     with open_job("q3.sqlite", questions=..., configuration=..., manifest=..., plan=...) as store:
-        for result in run_job(store, Engine(backends, store=store.replies), make_job):
+        for result in run_job(store, engine, make_job):
             ...
 
 The plan is frozen before the first call and never made again. A row's answer is written last: if it is there, the row

@@ -49,7 +49,7 @@ def run_job(
 
     Args:
         store: the job.
-        engine: with `store.replies` as its store.
+        engine: drives the works; their replies are kept in the job, whatever store the engine has.
         make_job: the work of one question as it was planned.
         max_cost: money the whole job may spend; a row that is expected to pass it is not begun and stays pending.
         on_event: called with `Tick` after every row, the engine's `Progress`, and `Stopped` when rows are left.
@@ -119,7 +119,8 @@ class _Run:
             job = self._make_job(row.question, row.decision)
         except RagctxError as error:
             return Job(row.question.id, start=_raising(error))
-        return replace(job, key=row.question.id, scope=row.key, start=lambda: self._listened(job, begun))
+        kept = self._store.replies
+        return replace(job, key=row.question.id, scope=row.key, store=kept, start=lambda: self._listened(job, begun))
 
     def _listened(self, job: Job[Answer], begun: _UnderWay) -> Work[Answer]:
         def hear(requests: Sequence[Request]) -> None:

@@ -70,7 +70,6 @@ class Call:
     tools: Tools
     waiting: list[Party] = field(default_factory=list)
     stream: Broadcast = field(default_factory=Broadcast)
-    began: float = 0.0
     total: Bill = NOTHING
     errand: Errand | None = None
     task: asyncio.Task[None] | None = None
@@ -93,9 +92,9 @@ class Call:
         if self.waiting or self.task is None:
             return None
         self.task.cancel()
-        if self.errand is None or not self.errand.started:
+        if self.errand is None or self.errand.began is None:
             return self.total if self.total != NOTHING else None
-        return self.total.plus(Bill(self.prepared.prompt, seconds=time.perf_counter() - self.began))
+        return self.total.plus(Bill(self.prepared.prompt, seconds=time.perf_counter() - self.errand.began))
 
     async def run(self) -> None:
         """See the call through; never raises but for cancellation."""
@@ -127,10 +126,9 @@ class Call:
     async def _once(self) -> Reply:
         self._wake()
         self.stream.begin()
-        self.errand = Errand(self.prepared.request, self.stream.take if self.stream.listeners else None)
-        self.began = time.perf_counter()
-        reply = await self.prepared.lane.serve(self.errand)
-        self._last = bill(reply, time.perf_counter() - self.began)
+        errand = self.errand = Errand(self.prepared.request, self.stream.take if self.stream.listeners else None)
+        reply = await self.prepared.lane.serve(errand)
+        self._last = bill(reply, errand.seconds)
         self.total = self.total.plus(self._last)
         self.errand = None
         return reply

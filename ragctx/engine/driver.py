@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ragctx.engine.exchange import Exchange
+from ragctx.engine.exchanges import Exchanges
 from ragctx.engine.guard import Guard
 from ragctx.engine.job import Delta, Emit, Job, Outcome, Progress
 from ragctx.engine.ledger import Ledger
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Floor:
     """What the drivers of an engine share."""
 
-    exchange: Exchange
+    exchanges: Exchanges
     preparer: Preparer
     threads: ThreadPoolExecutor
 
@@ -41,6 +41,7 @@ class Driver(Generic[T]):
 
     def __init__(self, job: Job[T], floor: Floor, emit: Emit | None = None, *, stream: bool = False) -> None:
         self.job, self._floor, self._emit = job, floor, emit
+        self._exchange = floor.exchanges.of(job.store)
         self._stepper = Stepper(job, floor.preparer)
         self._account = Account(Guard(job.budget), Ledger(), self._changed, self._hear if stream and emit else None)
         self._done = self._asked = 0
@@ -88,7 +89,7 @@ class Driver(Generic[T]):
         guard.admit(step.prepared, asyncio.get_running_loop().time())
         self._asked += len(step.prepared)
         self._tell()
-        return await Yielded(step.prepared, self._account, self._floor.exchange).replies(guard.deadline)
+        return await Yielded(step.prepared, self._account, self._exchange).replies(guard.deadline)
 
     def _thrower(self, error: Exception) -> Callable[[], Step]:
         return lambda: self._stepper.throw(error)

@@ -42,8 +42,10 @@ class Engine:
     work, at its `yield`, and the work may go on without. Only Generate and Score take from a budget's tokens and calls.
 
     Args:
-        backends: role -> backend; one object may play several roles. `close` closes them.
-        store: keeps replies (see `ReplyStore`); None keeps nothing. It belongs to the caller.
+        backends: role -> backend; one object may play several roles. They are this engine's alone: it calls a backend
+            that takes lists from one thread, and `close` closes them.
+        store: keeps replies (see `ReplyStore`) of jobs without a store of their own; None keeps nothing. It belongs to
+            the caller.
         attempts: the most attempts at one request. in_flight: the most jobs of one `map` under way.
         backoff: the waits between attempts. remember: names of the request classes whose replies are stored; vectors
             are left out because they are large and cheap to make again.
@@ -156,13 +158,9 @@ class Engine:
 
     # The end.
 
-    def close(self, *, backends: bool = True) -> None:
-        """Cancel what is in flight, close the backends and end the threads; closing again does nothing.
-
-        Args:
-            backends: False leaves them open, where another engine uses them too.
-        """
-        self._site.close(backends=backends)
+    def close(self) -> None:
+        """Cancel what is in flight, close the backends and end the threads; closing again does nothing."""
+        self._site.close()
 
     def __enter__(self) -> Self:
         return self

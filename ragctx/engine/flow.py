@@ -113,7 +113,7 @@ class Flow:
         self._end()
 
     async def _pull(self) -> None:
-        activity = self._floor.exchange.tools.activity
+        activity = self._floor.exchanges.activity
         while True:
             while not self._free:
                 self._freed.clear()
@@ -131,7 +131,7 @@ class Flow:
             return
         self._free -= 1
         driver = Driver(job, self._floor, self._put if self._wanted.progress else None, stream=self._wanted.text)
-        activity = self._floor.exchange.tools.activity
+        activity = self._floor.exchanges.activity
         activity.add(1)
         task = asyncio.create_task(self._see_through(driver))
         self._running[task] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -102,10 +103,13 @@ class BatchLane:
 
     def _turn(self, waiting: list[_Waiting]) -> list[tuple[_Waiting, Reply]]:
         entries = block(waiting, lambda entry: entry.errand.request, max(1, self._backend.batch))
+        began = time.perf_counter()
         for entry in entries:
-            entry.errand.started = True
+            entry.errand.began = began
         self._loop.call_soon_threadsafe(self._count_out, len(entries))
         replies = self._replies(entries)
+        for entry in entries:
+            entry.errand.seconds = (time.perf_counter() - began) / len(entries)
         return list(zip(entries, replies, strict=True))
 
     def _count_out(self, count: int) -> None:
@@ -133,8 +137,7 @@ class BatchLane:
 
         return emit
 
-    async def close(self, *, backend: bool = True) -> None:
-        """Close the backend on its own thread, after the batch under way; or only end the thread."""
-        if backend:
-            await self._loop.run_in_executor(self._thread, self._backend.close)
+    async def close(self) -> None:
+        """Close the backend on its own thread, after the batch under way."""
+        await self._loop.run_in_executor(self._thread, self._backend.close)
         self._thread.shutdown(wait=False)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
+from ragctx.engine.store import ReplyStore
 from ragctx.types import Budget, Usage
 from ragctx.work import Work
 
@@ -21,13 +22,16 @@ class Job(Generic[T]):
         start: makes the work; called once, on a worker thread, so that it may look things up.
         budget: what the work may spend over all its requests.
         scope: jobs of one scope share sampled replies (temperature above 0) through the reply store, so that a resumed
-            batch replays them. Without a scope sampled replies are never reused. Greedy ones are shared by everybody.
+            batch replays them. Without a scope sampled replies are never reused. Greedy ones are shared by everybody
+            who uses the same store.
+        store: keeps this job's replies, in place of the engine's own store; calls are shared within one store only.
     """
 
     key: str
     start: Callable[[], Work[T]]
     budget: Budget | None = None
     scope: str = ""
+    store: ReplyStore | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,15 @@ class Errand:
 
     Attributes:
         emit: takes new text on the loop thread; None where nobody listens.
-        started: the backend has been given the request, so that it may be billed even if it is abandoned.
+        began: when the backend was given the request (on the clock of `perf_counter`), so that it may be billed even if
+            it is abandoned; None before that.
+        seconds: what the backend took, without the wait for it; of a list of requests each takes its part.
     """
 
     request: Request
     emit: Callable[[str], None] | None = None
-    started: bool = False
+    began: float | None = None
+    seconds: float = 0.0
 
 
 class Lane(Protocol):
@@ -38,8 +41,8 @@ class Lane(Protocol):
         """The reply; a backend that raises or answers nonsense makes a `Failure` of kind "crashed"."""
         ...
 
-    async def close(self, *, backend: bool = True) -> None:
-        """Close the lane, and the backend unless somebody else still uses it."""
+    async def close(self) -> None:
+        """Close the lane and its backend."""
         ...
 
 

@@ -43,7 +43,7 @@ def bill(reply: Reply, elapsed: float) -> Bill:
 
     Args:
         reply: of the backend.
-        elapsed: wall-clock seconds, used where the reply does not say its own share of a batch.
+        elapsed: seconds that the backend took for it, used where the reply does not say its own.
     """
     match reply:
         case Completion():

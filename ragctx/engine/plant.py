@@ -11,9 +11,8 @@ from typing import Any, cast
 
 from ragctx.contracts import Backend, BatchBackend, RemoteBackend
 from ragctx.engine.activity import Activity
-from ragctx.engine.calls import Tools
 from ragctx.engine.driver import Floor
-from ragctx.engine.exchange import Exchange
+from ragctx.engine.exchanges import Exchanges
 from ragctx.engine.flow import Flow, Item, Yard
 from ragctx.engine.gather import BatchLane
 from ragctx.engine.job import Outcome
@@ -21,7 +20,6 @@ from ragctx.engine.lanes import Lane
 from ragctx.engine.prepare import Preparer
 from ragctx.engine.remote import RemoteLane
 from ragctx.engine.retries import Backoff
-from ragctx.engine.shelf import Shelf
 from ragctx.engine.store import ReplyStore
 from ragctx.errors import ConfigError
 
@@ -42,21 +40,17 @@ class Settings:
 
 
 class Plant:
-    """Lanes, exchange and worker threads of one engine, and the flows that use them.
+    """Lanes, exchanges and worker threads of one engine, and the flows that use them.
 
     Made, used and closed on the loop thread.
     """
 
     def __init__(self, settings: Settings, parted: Callable[[Outcome[Any]], None]) -> None:
         activity = Activity()
-        self._shelf = Shelf(settings.store)
+        self._exchanges = Exchanges(settings.store, activity, settings.attempts, settings.backoff)
         self._lanes = _lanes(settings.backends, activity)
         self._threads = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="ragctx-work")
-        floor = Floor(
-            Exchange(Tools(activity, self._shelf, settings.attempts, settings.backoff)),
-            Preparer(self._lanes, settings.remember),
-            self._threads,
-        )
+        floor = Floor(self._exchanges, Preparer(self._lanes, settings.remember), self._threads)
         self.yard = Yard(floor, settings.in_flight, parted)
         self._flows: set[Flow] = set()
 
@@ -70,16 +64,16 @@ class Plant:
         self._flows.discard(flow)
         await flow.close(left)
 
-    async def close(self, *, backends: bool = True) -> None:
-        """Cancel everything, then close every backend once, unless they are somebody else's.
+    async def close(self) -> None:
+        """Cancel everything, then close every backend once.
 
         Raises:
             ExceptionGroup: what backends raised when they were closed, after all of them were.
         """
         await asyncio.gather(*(flow.close() for flow in list(self._flows)))
-        closing = [lane.close(backend=backends) for lane in set(self._lanes.values())]
+        closing = [lane.close() for lane in set(self._lanes.values())]
         ends = await asyncio.gather(*closing, return_exceptions=True)
-        self._shelf.close()
+        self._exchanges.close()
         self._threads.shutdown(wait=False)
         errors = [error for error in ends if isinstance(error, Exception)]
         if errors:

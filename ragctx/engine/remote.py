@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from ragctx.contracts import RemoteBackend
 from ragctx.engine.activity import Activity
@@ -36,7 +37,7 @@ class RemoteLane:
             self._activity.add(1)
 
     async def _call(self, errand: Errand) -> Reply:
-        errand.started = True
+        errand.began = time.perf_counter()
         self._activity.out += 1
         try:
             reply = await self._backend.call(errand.request, errand.emit or _nobody_listens)
@@ -45,12 +46,12 @@ class RemoteLane:
             return crashed(error, self.facts.name)
         finally:
             self._activity.out -= 1
+            errand.seconds = time.perf_counter() - errand.began
         return fitting(errand.request, reply, self.facts.name)
 
-    async def close(self, *, backend: bool = True) -> None:
-        """Close the backend's connections, unless somebody else still uses it."""
-        if backend:
-            await self._backend.close()
+    async def close(self) -> None:
+        """Close the backend's connections."""
+        await self._backend.close()
 
 
 def _nobody_listens(text: str) -> None:

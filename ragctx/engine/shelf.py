@@ -17,19 +17,19 @@ class Shelf:
 
     Args:
         store: where replies are kept; None keeps nothing.
+        threads: where the store is called.
     """
 
-    def __init__(self, store: ReplyStore | None) -> None:
-        self._store = store
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="ragctx-store")
+    def __init__(self, store: ReplyStore | None, threads: ThreadPoolExecutor) -> None:
+        self.store, self._threads = store, threads
         self._waiting: list[tuple[str, Success, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def get(self, key: str | None) -> Success | None:
         """The stored reply of a key; None where there is none."""
-        if self._store is None or key is None:
+        if self.store is None or key is None:
             return None
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._store.get, key)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.store.get, key)
 
     async def put(self, key: str | None, reply: Success) -> None:
         """Keep a reply; returns when the store has it.
@@ -37,7 +37,7 @@ class Shelf:
         Raises:
             StoreError: the store could not write it.
         """
-        if self._store is None or key is None:
+        if self.store is None or key is None:
             return
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((key, reply, stored))
@@ -63,16 +63,12 @@ class Shelf:
         return None
 
     def _put_all(self, replies: list[tuple[str, Success]]) -> None:
-        assert self._store is not None
-        if isinstance(self._store, GroupStore):
-            self._store.put_all(replies)
+        assert self.store is not None
+        if isinstance(self.store, GroupStore):
+            self.store.put_all(replies)
             return
         for key, reply in replies:
-            self._store.put(key, reply)
-
-    def close(self) -> None:
-        """Let the threads end; the store itself belongs to whoever opened it."""
-        self._threads.shutdown(wait=False)
+            self.store.put(key, reply)
 
 
 def _settle(stored: asyncio.Future[None], error: Exception | None) -> None:

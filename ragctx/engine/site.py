@@ -68,7 +68,7 @@ class Site:
             if not thread.stopped:
                 await asyncio.wrap_future(thread.submit(plant.shut(flow, taken)))
 
-    def close(self, *, backends: bool = True) -> None:
+    def close(self) -> None:
         """Cancel everything and end the thread; closing again does nothing."""
         with self._lock:
             if self._closed:
@@ -77,7 +77,7 @@ class Site:
             thread, plant = self._opened()  # backends that were never used are closed too, on the threads they expect
             self._open = None
         try:
-            thread.submit(plant.close(backends=backends)).result()
+            thread.submit(plant.close()).result()
         finally:
             thread.stop()
 

@@ -53,7 +53,7 @@ class GroupStore(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class MemoryStore:
     """Replies kept until the process ends.
 
