@@ -42,15 +42,26 @@ def find(group: str, name: str) -> Any:  # noqa: ANN401 - a class or a factory, 
     return points[name].load()
 
 
-def make(group: str, name: str, **options: object) -> Any:  # noqa: ANN401 - the plug-in's own type
+def options(group: str, name: str) -> frozenset[str]:
+    """The options of a registered dataclass; none where it is something else.
+
+    Example:
+        >>> "tokens" in options("strategies", "retrieve")
+        True
+    """
+    factory = find(group, name)
+    return frozenset(f.name for f in dataclasses.fields(factory)) if dataclasses.is_dataclass(factory) else frozenset()
+
+
+def make(group: str, name: str, **given: object) -> Any:  # noqa: ANN401 - the plug-in's own type
     """An instance of a registered dataclass with options; an unknown option is an error that lists the known ones.
 
     Raises:
         UnknownName: no such plug-in. ConfigError: no such option.
     """
     factory = find(group, name)
-    known = {f.name for f in dataclasses.fields(factory)} if dataclasses.is_dataclass(factory) else set(options)
-    unknown = sorted(set(options) - known)
+    known = options(group, name)
+    unknown = sorted(set(given) - known) if dataclasses.is_dataclass(factory) else []
     if unknown:
         raise ConfigError(f"{name} has no option {', '.join(unknown)}: it has {', '.join(sorted(known)) or 'none'}")
-    return factory(**options)
+    return factory(**given)

@@ -17,6 +17,8 @@ from ragctx.work import Completion, Generate, Sampling, Work, ask
 
 # What an answer in few words is expected to take; only plans rest on it.
 EXPECTED_OUTPUT = 40
+# A small model that goes on after its answer asks itself the next question, in the form of the prompt's.
+_STOP = ("\nQuestion:",)
 # A reply that is not valid data comes back with about this many tokens of explanation.
 _REPAIR = 64
 
@@ -57,7 +59,7 @@ class Reading:
         prompt = self.prompt(asked.question, corpus)
         messages = prompt.messages(context.passages, asked.question)
         ceiling.check(models.reader.counter.render(messages))
-        sampling = Sampling(max_tokens=self.output, logprobs=self.logprobs)
+        sampling = Sampling(max_tokens=self.output, logprobs=self.logprobs, stop=_STOP)
         request = Generate(messages, sampling=sampling, schema=prompt.schema, final=True)
         completion = yield from ask(request)
         if asked.question.answer_type is None:

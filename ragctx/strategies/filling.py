@@ -18,7 +18,8 @@ Arrange = Callable[[Sequence[Passage]], list[Passage]]
 # What is left of the room after whole passages is used for a part of the next one from this share on.
 _WORTH = 0.125
 _SAMPLE = 8
-# Tokens of the line above a passage, about.
+# Tokens of the line above a passage, about; also the most blanks that may lie between passages read as one, so that
+# joining never costs more than the line it saves.
 _HEADING = 16
 _OVER = "over the token budget"
 
@@ -30,7 +31,7 @@ class Filler:
     Passages are taken best first, each that still fits. A passage that does not fit is narrowed to the sentences
     around its best one where that puts a good part of the room to use, and where nothing would be read otherwise.
     Pieces are counted one by one; what counts in the end is the whole rendered prompt, from which the last passages
-    taken are given back while it is over the ceiling.
+    taken are given back while it is over the ceiling. Passages that follow each other in a document are read as one.
 
     Attributes:
         prompt: how the prompt is written. question: what is asked.
@@ -51,7 +52,7 @@ class Filler:
         Raises:
             LimitError: not even one sentence fits.
         """
-        taken = self._taken(found.passages)
+        taken = self._joined(self._taken(found.passages))
         while taken and self._rendered(taken) > self._most:
             taken = taken[:-1]
         if not taken and found.passages:
@@ -89,6 +90,30 @@ class Filler:
         if skipped and (not taken or room >= whole * _WORTH):
             taken.extend(self._narrowed(skipped, room))
         return taken
+
+    def _joined(self, taken: Sequence[Passage]) -> list[Passage]:
+        """Neighbours in a document as one passage, which stands where the best of them stood."""
+        rank = {id(passage): number for number, passage in enumerate(taken)}
+        runs: list[list[Passage]] = []
+        for passage in sorted(taken, key=lambda p: (p.derived or len(p.spans) != 1, p.spans)):
+            if runs and self._follows(runs[-1][-1], passage):
+                runs[-1].append(passage)
+            else:
+                runs.append([passage])
+        runs.sort(key=lambda run: min(rank[id(passage)] for passage in run))
+        return [run[0] if len(run) == 1 else self._whole(run) for run in runs]
+
+    def _follows(self, one: Passage, other: Passage) -> bool:
+        if one.derived or other.derived or len(one.spans) != 1 or len(other.spans) != 1:
+            return False
+        first, then = one.spans[0], other.spans[0]
+        return self._touch(first, then) and then.start - first.end <= _HEADING
+
+    def _whole(self, run: Sequence[Passage]) -> Passage:
+        first, last = run[0].spans[0], run[-1].spans[0]
+        scores = [passage.score for passage in run if passage.score is not None]
+        span = Span(first.document, first.start, last.end)
+        return self.corpus.passage(span, score=max(scores, default=None))
 
     def _narrowed(self, skipped: Sequence[Passage], room: float) -> list[Passage]:
         """The best of the passages that did not fit, cut down to what does; the next one where it cannot be."""

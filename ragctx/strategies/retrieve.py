@@ -14,7 +14,7 @@ from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
-from ragctx.registry import make
+from ragctx.registry import make, options
 from ragctx.strategies.answering import Reading
 from ragctx.strategies.filling import Filler, chunk_tokens
 from ragctx.strategies.limits import Ceiling, output_tokens, readable
@@ -131,9 +131,11 @@ class Retrieve:
         return Reading(self.name, self.templates, output_tokens(models.reader, self.max_output), self.logprobs)
 
     def _retriever(self) -> Retriever:
-        if isinstance(self.retriever, str):
-            return cast("Retriever", make("retrievers", self.retriever))
-        return self.retriever
+        if not isinstance(self.retriever, str):
+            return self.retriever
+        # Chunk by chunk, so that the room is filled by rank; neighbours that were both taken are joined after that.
+        single = {"merge": False} if "merge" in options("retrievers", self.retriever) else {}
+        return cast("Retriever", make("retrievers", self.retriever, **single))
 
     def _filler(self, question: Question, view: Corpus, models: Models, reading: Reading, spent: int = 0) -> Filler:
         """What fills the prompt; refuses when there is no room even for the question."""

@@ -51,6 +51,23 @@ def rendered(reader) -> int:
     return reader.counter.render(reader.requests[-1].messages)
 
 
+class Characters:
+    """A token is a character, blanks too."""
+
+    name = "characters"
+    exact = True
+
+    def count(self, text: str) -> int:
+        return len(text)
+
+    def render(self, messages) -> int:
+        return sum(len(message.content) for message in messages)
+
+
+def _reading(reader):
+    return Retrieve()._reading(reader.models)
+
+
 def bare(reader, corpus: Corpus, asked: Question) -> int:
     """Tokens of the prompt without any passage."""
     strategy = Retrieve(retriever=Given(()))
@@ -117,15 +134,57 @@ def test_no_room_is_refused_with_the_numbers(scripted, corpus: Corpus) -> None:
     [("score", "12345"), ("rising", "54321"), ("edges", "13542"), ("document", "51423")],
 )
 def test_order(scripted, order: str, expected: str) -> None:
-    corpus = Corpus.of("Five is here. One is here. Four is here. Two is here. Three is here.")
-    sentences = corpus.sentences(Span("text-1", 0, corpus.characters))
-    ranked = tuple(sentences[i] for i in (1, 3, 4, 2, 0))
+    corpus = Corpus.of("Five is here.", "One is here.", "Four is here.", "Two is here.", "Three is here.")
+    ranked = tuple(Span(f"text-{i + 1}", 0, len(corpus.document(f"text-{i + 1}").text)) for i in (1, 3, 4, 2, 0))
     reader = scripted()
     reader.answer(Retrieve(retriever=Given(ranked), order=order), "Which?", corpus)
     names = {"One": "1", "Two": "2", "Three": "3", "Four": "4", "Five": "5"}
     lines = reader.prompt.splitlines()
     assert "".join(names[line.split()[0]] for line in lines if line.endswith("is here.")) == expected
-    assert [line.split("] ")[0].split("[")[1] for line in lines if "] text-1" in line] == list("12345")
+    assert [line.split("] ")[0].split("[")[1] for line in lines if "] text-" in line] == list("12345")
+
+
+def test_neighbours_are_read_as_one_passage(scripted) -> None:
+    corpus = Corpus.of("One is here.\n\nTwo is here. Three is here. Far is here. Five is here.", "Other is here.")
+    one, two, three, _, five = corpus.sentences(Span("text-1", 0, len(corpus.document("text-1").text)))
+    other = Span("text-2", 0, 14)
+    reader = scripted()
+    answer = reader.answer(Retrieve(retriever=Given((five, two, other, three, one)), order="score"), "Which?", corpus)
+    heads = [line for line in reader.prompt.splitlines() if "] text-" in line]
+    assert [head.split("] ")[1] for head in heads] == ["text-1", "text-1", "text-2"], "each stands where its best stood"
+    assert reader.prompt.index("Five is here.") < reader.prompt.index("One is here.") < reader.prompt.index("Other")
+    assert corpus.text(Span("text-1", one.start, three.end)) in reader.prompt, "as it stands in the document"
+    assert reader.prompt.count("Two is here.") == 1
+    assert "Far is here." not in reader.prompt
+    assert not answer.dropped
+
+
+def test_documents_are_never_joined(scripted) -> None:
+    corpus = Corpus.of("Ends here.", "Begins here.")
+    filler = Retrieve(retriever="bm25")._filler(Question("here?"), corpus, scripted().models, _reading(scripted()))
+    found = Context((corpus.passage(Span("text-1", 0, 10), score=0.5), corpus.passage(Span("text-2", 0, 12), score=1)))
+    assert [p.spans for p in filler._joined(found.passages)] == [(Span("text-1", 0, 10),), (Span("text-2", 0, 12),)]
+
+
+def test_a_joined_passage_has_its_best_score(scripted, corpus: Corpus) -> None:
+    filler = Retrieve()._filler(Question("house?"), corpus, scripted().models, _reading(scripted()))
+    [joined] = filler._joined([corpus.passage(corpus.chunks[i], score=s) for i, s in ((4, 0.2), (3, 0.9))])
+    assert joined.score == 0.9
+    assert joined.text == corpus.text(joined.spans[0])
+    assert joined.spans[0].start == corpus.chunks[3].start
+    assert joined.spans[0].end == corpus.chunks[4].end
+
+
+@pytest.mark.parametrize("gap", ["\n\n", "\n" * 4000])
+@pytest.mark.parametrize("tokens", [60, 100, 300])
+def test_joining_never_goes_over_the_room_and_costs_nothing_that_was_read(scripted, gap: str, tokens: int) -> None:
+    corpus = Corpus.of(gap.join(f"House {n} has a garden of {n} trees and a roof of slate." for n in range(40)))
+    sentences = corpus.sentences(Span("text-1", 0, corpus.characters))
+    reader, asked = scripted(counter=Characters()), Question("Which house?")
+    room = 4 * tokens
+    reader.answer(Retrieve(tokens=room, retriever=Given(tuple(sentences))), asked, corpus)
+    used = rendered(reader) - bare(reader, corpus, asked)
+    assert 0.7 * room <= used <= room
 
 
 def test_orders_keep_every_passage() -> None:
