@@ -58,7 +58,7 @@ def test_it_runs_with_a_scripted_reader(tmp_path, monkeypatch):
     views = [value._repr_html_() for value in values if hasattr(value, "_repr_html_")]
     assert len(views) == 4
     assert all("<script" not in view for view in views)
-    text, strategy, tokens = next(value for value in values if isinstance(value, tuple))
+    [text], strategy, tokens = next(value for value in values if isinstance(value, tuple))
     assert "4,650" in text
     assert (strategy, tokens > 100) == ("retrieve", True)
 
