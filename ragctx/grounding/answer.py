@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ragctx.corpus import Corpus
-from ragctx.grounding.citations import cite
+from ragctx.grounding.citations import Cited, cite
 from ragctx.grounding.markers import Sentence, sentences
-from ragctx.grounding.refusal import refuses
+from ragctx.grounding.refusal import certain, refuses, rests
 from ragctx.prompts import Templates, shipped
 from ragctx.types import Answer, Context, Question
 from ragctx.work import Completion
@@ -34,8 +34,10 @@ def grounded(
     """The answer a completion gives, with citations, coverage and what was left unread.
 
     Citation marks are taken out of the text: they number the prompt's passages, which nobody sees. `Answer.citations`
-    has the sentences instead. `confidence` is the geometric mean probability of the written tokens where the reader
-    reported them, which ranks answers of one model against each other and is not a calibrated probability.
+    has the sentences instead. A refusal becomes the one sentence of the templates, and the model's words go to the
+    notes where they were others; a reply that only has the shape of a refusal is an answer where the documents deny
+    the same. `confidence` is the geometric mean probability of the written tokens where the reader reported them,
+    which ranks answers of one model against each other and is not a calibrated probability.
     `usage` and `decision` are the pipeline's to fill.
 
     Args:
@@ -58,8 +60,9 @@ def grounded(
     """
     said = templates or shipped()
     text, parts = _read(completion.text, data)
-    declined = _empty(data) if data is not _NO_DATA else refuses(text, said.refusal)
-    found = cite(() if declined else parts, context, corpus, question.text)
+    found = cite(parts, context, corpus, question.text)
+    declined = _empty(data) if data is not _NO_DATA else _refused(text, question, found, said)
+    found = Cited(()) if declined else found
     unfounded = () if declined or found.citations else (UNFOUNDED,)
     return Answer(
         text=said.unanswerable if declined else text,
@@ -72,13 +75,35 @@ def grounded(
         data=None if data is _NO_DATA else data,
         coverage=corpus.coverage(context.spans),
         dropped=context.dropped,
-        notes=(*context.notes, *notes, *unfounded, *_warnings(completion)),
+        notes=(
+            *context.notes,
+            *notes,
+            *unfounded,
+            *_replaced(declined, data, completion, said),
+            *_warnings(completion),
+        ),
     )
 
 
 def declined(text: str, templates: Templates) -> bool:
     """Whether a reply says that the documents do not answer."""
     return refuses(sentences(text)[0], templates.refusal)
+
+
+def _refused(text: str, question: Question, found: Cited, said: Templates) -> bool:
+    """Whether a reply is a refusal: for certain, or by its shape and without a source that denies the same."""
+    if certain(text, said.refusal):
+        return True
+    return refuses(text, said.refusal) and not rests(text, question.text, (c.text for c in found.citations))
+
+
+def _replaced(declined: bool, data: object, completion: Completion, said: Templates) -> tuple[str, ...]:
+    """The model's own words where the sentence that stands for a refusal took their place."""
+    words = " ".join(sentences(completion.text)[0].split())
+    data_only = data is not _NO_DATA and data is not None
+    if not declined or data_only or not words or words.casefold().strip("\"'. ") == said.refusal.casefold().strip(". "):
+        return ()
+    return (f"taken for a refusal; the model wrote: {words}",)
 
 
 def _read(text: str, data: object) -> tuple[str, tuple[Sentence, ...]]:

@@ -63,6 +63,10 @@ def test_any_text_is_taken_apart(said: str) -> None:
         "I don't know.", "Unknown.",
         "The answer is: Not in the documents.", "The name of the dog was not given in any of the documents.",
         "文档中没有提到。", "文中未提及租金。", "无法回答", "資料には記載されていません。", "N/A", "Not specified.",
+        "The fee has not been given in the context.", "The fee cannot be determined from the provided documents.",
+        "The fee is not explicitly or even indirectly stated in the text.",
+        "The fee is nowhere mentioned in the lease.",
+        "The fee isn't mentioned in section 2 of the document.", "I do not have enough information.",
         "The text does not provide information on the dog's name.", "No information is given in the documents.",
     ],
 )  # fmt: skip
@@ -80,6 +84,11 @@ def test_refusals(said: str) -> None:
         "He did not pay the rent.",
         "Nobody was informed about it.", "通知期间为三个月。",
         "The documents do not state a date for the first, however the second ended in May.",
+        "The tenant must not disclose the terms stated in the documents.", "I don't have to pay rent in May.",
+        "The information is not given to third parties in the contract documents.",
+        "Pets are not mentioned by name in the text, only dogs are forbidden.",
+        "The supplier did not include insurance in the data sheet.", "I do not have a dog.",
+        "The files are not found in the data room.",
     ],
 )  # fmt: skip
 def test_answers_are_no_refusals(said: str) -> None:
@@ -166,6 +175,53 @@ def test_refusal() -> None:
     made = answer("Not in the documents.", Corpus.of(LEASE))
     assert (made.text, made.answerable, made.citations) == ("The documents do not answer this question.", False, ())
     assert made.coverage[0].share == 1.0
+
+
+DENIALS = (
+    "The tenant must not disclose the terms stated in the documents. The tenant does not have to pay rent in May. "
+    "The information is not given to third parties in the contract documents. Dogs are forbidden. "
+    "The supplier did not include insurance in the data sheet. The rates are not stated in this document. "
+    "The deposit is two months' rent. The notice period may not be shortened. "
+    "Keys cannot be found by strangers in the hall."
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("What must stay secret?", "The tenant must not disclose the terms stated in the documents. [1]"),
+        ("When is no rent due?", "I don't have to pay rent in May."),
+        ("Who is told?", "The information is not given to third parties in the contract documents."),
+        ("Are pets allowed?", "Pets are not mentioned by name in the text, only dogs are forbidden."),
+        ("Is it insured?", "The supplier did not include insurance in the data sheet."),
+        ("Where are the rates?", "The rates are not stated in this document. [1]"),
+        ("Can strangers find keys?", "I cannot find keys by strangers in the hall. [1]"),
+    ],
+)
+def test_what_the_documents_deny_is_an_answer(asked: str, said: str) -> None:
+    made = answer(said, Corpus.of(DENIALS), asked)
+    assert made.answerable
+    assert made.text == said.removesuffix(" [1]")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The notice period is not stated in the documents. [1]", "The deposit is not mentioned in the text [1].",
+        "The documents do not specify the length of the notice period. [1]", "I cannot find the notice period. [1]",
+        "No information about the notice period is given in the documents [1].",
+    ],
+)  # fmt: skip
+def test_a_refusal_that_shares_words_with_a_source_stays_one_and_its_words_are_kept(said: str) -> None:
+    made = answer(said, Corpus.of(DENIALS), "How long is the notice period?")
+    assert (made.text, made.answerable, made.citations) == (shipped().unanswerable, False, ())
+    words = sentences(said)[0]
+    assert made.notes == (f"taken for a refusal; the model wrote: {words}",)
+
+
+@pytest.mark.parametrize("said", ["Not in the documents.", '"not in the documents" [1]'])
+def test_the_fixed_refusal_needs_no_note(said: str) -> None:
+    assert answer(said, Corpus.of(LEASE)).notes == ()
 
 
 def test_confidence_and_warnings() -> None:
