@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ragctx.contracts import Strategy
 from ragctx.corpus import Corpus
-from ragctx.errors import ConfigError, DoesNotFit, LimitError, RagctxError, UnknownName
+from ragctx.errors import BadQuestion, ConfigError, DoesNotFit, LimitError, RagctxError, UnknownName
 from ragctx.models import Models
 from ragctx.routing import costs
 from ragctx.routing.policy import Policy
@@ -49,10 +49,11 @@ def decide(
 
     Raises:
         LimitError: no strategy is within window and budget; every one is listed with its reason. A strategy named by
-            `only` raises its own error, e.g. DoesNotFit.
+            `only` raises its own error, e.g. DoesNotFit. BadQuestion: its filter admits no document.
         UnknownName: `only` is not among the strategies. ConfigError: there is no strategy, or lambda is below 0.
     """
-    decision = consider(question, corpus, models, strategies, policy, lam, budget, only=only)
+    tolerated = () if only else (LimitError, ConfigError)
+    decision = _considered(question, corpus, models, strategies, policy, lam, budget, only, tolerated)
     if not decision.strategy:
         raise LimitError(decision.why)
     return decision
@@ -69,11 +70,34 @@ def consider(
     *,
     only: str | None = None,
 ) -> Decision:
-    """As `decide`, but where nothing is within the limits the decision names no strategy and `why` says so.
+    """As `decide`, but where this question cannot be read the decision names no strategy and `why` says so.
+
+    So one question of many, over the limits or with a filter that admits no document, stops none of the others.
 
     Raises:
-        RagctxError: the strategy named by `only` cannot run here; its own error, with nothing to fall back on.
+        ConfigError: the strategy named by `only` can read no question here at all, e.g. MissingExtra.
     """
+    policy = policy or Policy.load()
+    lam = policy.lam if lam is None else lam
+    tolerated = (LimitError,) if only else (LimitError, ConfigError)
+    try:
+        return _considered(question, corpus, models, strategies, policy, lam, budget, only, tolerated)
+    except BadQuestion as error:
+        return Decision("", str(error), policy=policy.label, lam=lam)
+
+
+def _considered(
+    question: Question,
+    corpus: Corpus,
+    models: Models,
+    strategies: Mapping[str, Strategy],
+    policy: Policy | None,
+    lam: float | None,
+    budget: int | Budget | None,
+    only: str | None,
+    tolerated: tuple[type[RagctxError], ...],
+) -> Decision:
+    """The decision; an error of a strategy that is not tolerated is raised, the others put that strategy out."""
     policy = policy or Policy.load()
     lam = policy.lam if lam is None else lam
     allowed = _allowed(strategies, only)
@@ -81,7 +105,6 @@ def consider(
         raise ConfigError(f"lambda is {lam}: it weighs cost against quality, give 0 or more")
     ceiling = costs.tightest(question.budget, Budget.of(budget))
     found = signals(question, corpus, models, policy, retrieval=only is None)
-    tolerated = () if only else (LimitError, ConfigError)
     looks = [_look(name, allowed[name], question, corpus, models, ceiling, tolerated) for name in sorted(allowed)]
     candidates = _scored(looks, question, models, policy, found, lam)
     return _decision(candidates, found, policy, lam, only)

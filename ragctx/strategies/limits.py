@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from itertools import islice
 from typing import NoReturn
 
 from ragctx.corpus import Corpus
 from ragctx.errors import BadQuestion, BudgetSpent, DoesNotFit, LimitError
 from ragctx.models import ModelFacts
-from ragctx.types import Question
+from ragctx.types import Question, Where
+
+# Names that are looked at, and shown, for a filter that names none of them.
+_NAMES, _SHOWN = 5000, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,53 @@ def readable(question: Question, corpus: Corpus) -> Corpus:
     Raises:
         BadQuestion: its filter leaves nothing.
     """
-    view = corpus if question.where is None else corpus.select(question.where)
+    if question.where is None:
+        return corpus
+    view = corpus.select(question.where)
     if not len(view.documents):
-        raise BadQuestion(f"question {question.id}: its filter {question.where} admits no document: widen it")
+        said = _conditions(question.where)
+        raise BadQuestion(
+            f"question {question.id}: its filter ({said}) admits no document: {_remedy(question, corpus)}"
+        )
     return view
+
+
+def _conditions(where: Where) -> str:
+    """A filter in words.
+
+    Example:
+        >>> _conditions(Where(documents=("*.pdf",), metadata={"year": 2020}, pages=(1, 3)))
+        "documents '*.pdf'; year = 2020; pages 1-3"
+    """
+    names = f"documents {', '.join(map(repr, where.documents))}" if where.documents else ""
+    stated = (f"{key} = {value!r}" for key, value in where.metadata.items())
+    pages = f"pages {where.pages[0]}-{where.pages[1]}" if where.pages else ""
+    return "; ".join(part for part in (names, *stated, pages) if part)
+
+
+def _remedy(question: Question, corpus: Corpus) -> str:
+    """What to change: the names where no document has such a one, else the other conditions."""
+    where = question.where or Where()
+    if where.documents and not len(corpus.select(Where(documents=where.documents)).documents):
+        names = [document.id for document in islice(corpus.documents, _NAMES)]
+        near = _near(where.documents, names)
+        return f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {_listed(names)}"
+    if where.pages and not any(document.pages for document in islice(corpus.documents, _NAMES)):
+        return "these documents have no pages, leave the pages out"
+    return "widen it"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def _near(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Names like the patterns: equal but for case or folders first, then those spelt much alike."""
+    found: dict[str, None] = {}
+    lower = {name.casefold(): name for name in names}
+    for pattern in (pattern.casefold() for pattern in patterns):
+        plain = pattern.replace("*", "").replace("?", "").strip("/")
+        found |= dict.fromkeys(lower[n] for n in lower if fnmatchcase(n, f"*{pattern}") or (plain and plain in n))
+        found |= dict.fromkeys(lower[n] for n in get_close_matches(plain, lower, n=_SHOWN, cutoff=0.5))
+    return list(found)[:_SHOWN]

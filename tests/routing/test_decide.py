@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragctx.corpus import Corpus
-from ragctx.errors import ConfigError, DoesNotFit, LimitError, MissingExtra, UnknownName
+from ragctx.errors import BadQuestion, ConfigError, DoesNotFit, LimitError, MissingExtra, UnknownName
 from ragctx.models import ModelFacts, Models
 from ragctx.routing import Policy, consider, decide
 from ragctx.routing.decide import choose
-from ragctx.types import Budget, Candidate, Decision, Estimate, Question
+from ragctx.strategies import Full, Retrieve
+from ragctx.types import Budget, Candidate, Decision, Estimate, Question, Where
 
 COMPARISON = Question("How do the offers of Brightwell Heating and Norden Thermal differ?")
 FACT = Question("Which bank holds the deposit?")
@@ -108,6 +109,32 @@ def test_naming_the_strategy_compares_nothing(corpus: Corpus, models: Models, tw
         decide(FACT, corpus, models, two, only="full", budget=200)
     with pytest.raises(DoesNotFit, match="11,204"):
         decide(FACT, corpus, models, {"full": too_long}, only="full")
+
+
+def test_one_question_that_fits_nothing_stops_no_plan(
+    corpus: Corpus, models: Models, two: Strategies, too_long: Any, fixed: Any
+) -> None:
+    decision = consider(FACT, corpus, models, {"full": too_long, "retrieve": fixed("retrieve", 400)}, only="full")
+    assert decision.strategy == ""
+    assert "full: needs 11,204 tokens, window 8,192" in decision.why
+    assert decision.rejected[0].estimate.prompt.expected == 11_204
+    with pytest.raises(UnknownName):
+        consider(FACT, corpus, models, two, only="retreive")
+    missing = fixed("prune", refusal=MissingExtra("pruning", "local", "torch"))
+    with pytest.raises(MissingExtra):
+        consider(FACT, corpus, models, {"prune": missing}, only="prune")
+
+
+@pytest.mark.parametrize("only", [None, "full", "retrieve"])
+def test_a_filter_that_admits_nothing_stops_no_plan(corpus: Corpus, models: Models, only: str | None) -> None:
+    strategies = {"full": Full(), "retrieve": Retrieve(retriever="bm25")}
+    asked = Question("Which bank holds the deposit?", where=Where(documents=("nowhere.txt",)))
+    decision = consider(asked, corpus, models, strategies, only=only)
+    assert (decision.strategy, decision.candidates) == ("", ())
+    assert "'nowhere.txt') admits no document" in decision.why
+    assert decision.policy == Policy.load().label
+    with pytest.raises(BadQuestion, match="admits no document"):
+        decide(asked, corpus, models, strategies, only=only)
 
 
 def test_a_strategy_the_policy_does_not_know(corpus: Corpus, models: Models, two: Strategies, fixed: Any) -> None:
