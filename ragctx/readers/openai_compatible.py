@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from ragctx.errors import ConfigError
 from ragctx.models import Counter, EstimatedCounter, ModelFacts
 from ragctx.readers.openai_errors import failure, malformed, public
 from ragctx.readers.openai_reply import Received
+from ragctx.readers.strict_schema import strict
 from ragctx.types import Prices
 from ragctx.work import Failure, Generate, Reply, Request
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 DEFAULT_URL = "https://api.openai.com/v1"
 _CEILING = {DEFAULT_URL: "max_completion_tokens"}  # what it calls the output ceiling; everybody else kept the old name
+# What a request may do without; a model is asked as well as it can be without them.
+_OPTIONAL = ("logprobs", "max_completion_tokens", "max_tokens", "response_format", "seed", "stop", "stream_options",
+             "temperature", "top_p")  # fmt: skip
 
 
 class OpenAIReader:
@@ -40,10 +44,11 @@ class OpenAIReader:
         concurrency: calls in flight at most.
         window: tokens of prompt and output together, where the server does not say.
         tokenizer: folder with the model's `tokenizer.json` and chat template, for exact counts.
-        prices: per million tokens. omit: parameters never sent, such as "temperature" where a model refuses it.
+        prices: per million tokens.
+        omit: parameters never sent, such as "temperature" where a model refuses it; a text names several with commas.
 
     Raises:
-        ConfigError: the name has no model or the address is none.
+        ConfigError: the name has no model, the address is none, or `omit` names what is never sent anyway.
 
     Example:
         >>> reader = OpenAIReader("qwen3-8b@http://127.0.0.1:9/v1", window=32_768, connect=0.2)
@@ -62,13 +67,13 @@ class OpenAIReader:
         window: int | None = None,
         tokenizer: str | Path | None = None,
         prices: Prices | None = None,
-        omit: tuple[str, ...] = (),
+        omit: str | Iterable[str] = (),
     ) -> None:
         self.model, self._url = _split(name)
         self.endpoint = public(self._url)
         self.concurrency, self.note = concurrency, ""
         self._key = api_key or os.environ.get("OPENAI_API_KEY", "")
-        self._timeout, self._omit = timeout, frozenset(omit)
+        self._timeout, self._omit = timeout, _omitted(omit)
         self._client: AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.facts = ModelFacts(
@@ -115,8 +120,8 @@ class OpenAIReader:
         arguments = self._arguments(request)
         if not request.final:
             return Received().whole(await completions.create(**arguments))
-        options = {"stream": True, "stream_options": {"include_usage": True}}
-        async with await completions.create(**arguments, **options) as stream:
+        usage = {} if "stream_options" in self._omit else {"stream_options": {"include_usage": True}}
+        async with await completions.create(**arguments, stream=True, **usage) as stream:
             return await Received().stream(stream, emit)
 
     def _arguments(self, request: Generate) -> dict[str, Any]:
@@ -136,8 +141,7 @@ class OpenAIReader:
         if sampling.ignore_end:
             arguments["extra_body"] = {"ignore_eos": True}
         if request.schema:
-            schema = {"name": "answer", "schema": json.loads(request.schema), "strict": True}
-            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+            arguments["response_format"] = {"type": "json_schema", "json_schema": _wanted(json.loads(request.schema))}
         return {name: value for name, value in arguments.items() if name not in self._omit}
 
     def _of_this_loop(self) -> AsyncOpenAI:
@@ -177,6 +181,19 @@ def _split(name: str) -> tuple[str, str]:
     if not model or "@" in model or not url.startswith(("http://", "https://")):
         raise ConfigError(f"{name!r} names no model: write openai:MODEL@http://HOST:PORT/v1")
     return model, url
+
+
+def _wanted(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema to follow, to the letter where it has a form that endpoints can enforce."""
+    exact = strict(schema)
+    return {"name": "answer", "schema": schema if exact is None else exact, "strict": exact is not None}
+
+
+def _omitted(names: str | Iterable[str]) -> frozenset[str]:
+    found = frozenset(n.strip() for n in (names.split(",") if isinstance(names, str) else names) if n.strip())
+    if unknown := sorted(found - set(_OPTIONAL)):
+        raise ConfigError(f"omit names {', '.join(unknown)}: leave out any of {', '.join(_OPTIONAL)}")
+    return found
 
 
 def _counter(tokenizer: str | Path | None) -> Counter:

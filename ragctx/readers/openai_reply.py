@@ -45,8 +45,8 @@ class Received:
         text = "".join(self.text)
         if not self.finish:
             return malformed(endpoint, "the answer ended without a finish reason")
-        if not text.strip() and self.finish in {"stop", "length"}:
-            return Failure("empty", f"{endpoint} sent an empty answer: it is tried again; look at the model's template")
+        if not text.strip() and not request.sampling.ignore_end and request.sampling.max_tokens:
+            return self._nothing(endpoint)
         prompt, output = _number(self.usage, "prompt_tokens"), _number(self.usage, "completion_tokens")
         details = getattr(self.usage, "prompt_tokens_details", None)
         return Completion(
@@ -59,6 +59,16 @@ class Received:
             seconds=seconds,
             exact=prompt is not None and output is not None,
         )
+
+    def _nothing(self, endpoint: str) -> Failure:
+        """The answer has no text; what was read and written is billed all the same."""
+        prompt, output = _number(self.usage, "prompt_tokens") or 0, _number(self.usage, "completion_tokens") or 0
+        if self.finish == "content_filter":
+            told = f"{endpoint}: the content filter withheld the whole answer; ask in other words, or use another model"
+            return Failure("bad_request", told, prompt_tokens=prompt, output_tokens=output)
+        why = ", and called a tool that nobody offered" if _FINISH.get(self.finish) == "tool" else ""
+        told = f"{endpoint} sent an empty answer{why}: it is tried again; look at the model's template"
+        return Failure("empty", told, prompt_tokens=prompt, output_tokens=output)
 
     def _add(self, text: str | None, choice: Any) -> None:  # noqa: ANN401
         if text:

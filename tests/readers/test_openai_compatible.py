@@ -119,6 +119,14 @@ class Handler(BaseHTTPRequestHandler):
     def on_empty(self, body):
         self.events(chunk("", "stop")) if body.get("stream") else self.send(200, completion(text=None))
 
+    def on_tool(self, body):
+        self.events(chunk(None, "tool_calls"), chunk(usage=USAGE, choices=False)) if body.get("stream") else self.send(
+            200, completion(text=None, finish="tool_calls")
+        )
+
+    def on_filtered(self, body):
+        self.send(200, completion(text="", finish="content_filter"))
+
     def on_cut_stream(self, body):
         self.events(chunk("Thr"), chunk("ee"), done=False)
 
@@ -217,8 +225,35 @@ def test_schema_logprobs_and_ignoring_the_end(server):
     reply, _ = answered(opened(server), request(schema=schema, sampling=sampling))
     assert reply.logprobs == (-0.5,) * 4
     body = server.seen[0][1]
-    assert body["response_format"]["json_schema"]["schema"] == json.loads(schema)
+    wanted = body["response_format"]["json_schema"]
+    assert wanted["strict"] is True
+    assert wanted["schema"] == json.loads(schema) | {"required": ["months"], "additionalProperties": False}
     assert body["ignore_eos"] is True
+
+
+def test_a_schema_without_a_strict_form_is_sent_as_it_is(server):
+    schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+    answered(opened(server), request(schema=json.dumps(schema)))
+    assert server.seen[0][1]["response_format"]["json_schema"] == {"name": "answer", "schema": schema, "strict": False}
+
+
+@pytest.mark.parametrize("omit", ["temperature, top_p", ("temperature", "top_p"), ["top_p", "temperature"]])
+def test_what_a_model_refuses_is_left_out(server, omit):
+    answered(opened(server, omit=omit), request())
+    body = server.seen[0][1]
+    assert not {"temperature", "top_p"} & body.keys()
+    assert body["max_tokens"] == 9
+
+
+def test_usage_of_a_stream_may_be_left_out(server):
+    answered(opened(server, omit="stream_options"), request(final=True))
+    assert "stream_options" not in server.seen[0][1]
+
+
+@pytest.mark.parametrize("omit", ["temprature", ("temperature", "model"), "messages"])
+def test_leaving_out_what_is_not_sent_is_refused(omit):
+    with pytest.raises(ConfigError, match="omit names"):
+        open_model("openai:m@http://127.0.0.1:9/v1", window=9, omit=omit)
 
 
 @pytest.mark.parametrize("final", [False, True])
@@ -240,7 +275,8 @@ def test_absent_usage_is_estimated_and_says_so(server):
         ("forbidden", False, "unauthorised"), ("missing", False, "bad_request"), ("odd", False, "bad_request"),
         ("long", False, "too_long"), ("cut-json", False, "malformed"), ("cut-body", False, "malformed"),
         ("wrong-json", False, "malformed"), ("no-choices", False, "malformed"), ("html", False, "malformed"),
-        ("empty", False, "empty"), ("empty", True, "empty"), ("cut-stream", True, "malformed"),
+        ("empty", False, "empty"), ("empty", True, "empty"), ("tool", False, "empty"), ("tool", True, "empty"),
+        ("filtered", False, "bad_request"), ("cut-stream", True, "malformed"),
         ("hung-up", True, "malformed"), ("wrong-json", True, "malformed"), ("html", True, "malformed"),
         ("limited", True, "rate_limit"),
     ],
@@ -253,6 +289,11 @@ def test_every_misbehaviour_is_a_failure_of_its_kind(server, model, final, kind)
     assert KEY not in reply.message
     assert len(server.seen) == 1  # never retried here
     assert reply.retry_after == (7.0 if model == "limited" else None)
+
+
+def test_an_empty_answer_is_billed(server):
+    reply, _ = answered(opened(server, "tool"), request())
+    assert (reply.prompt_tokens, reply.output_tokens) == (21, 4)
 
 
 @pytest.mark.parametrize("model", ["hangs", "trickles"])
