@@ -70,6 +70,11 @@ def strategies(chosen: Mapping[str, Strategy] | Iterable[str] | None = None) -> 
     return {name: registry.make("strategies", name) for name in wanted}
 
 
+def frozen(backend: Backend) -> str:
+    """What a job remembers of a model, and refuses to go on without: its identity, or what it says of itself."""
+    return getattr(backend, "frozen", "") or backend.facts.identity or backend.facts.name
+
+
 def reply_store() -> ReplyStore:
     """The reply cache shared by all pipelines of this user."""
     from ragctx.engine import SqliteStore

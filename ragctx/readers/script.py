@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
 import tomllib
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args
+from uuid import uuid4
 
 from ragctx.errors import ConfigError
 from ragctx.models import Counter
@@ -108,6 +110,17 @@ class Script:
     _failed: Tally[tuple[int, tuple[Message, ...]]] = field(default_factory=Tally)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def identity(self) -> str:
+        """Digest of everything the script may say; another one at every call where a function speaks.
+
+        What a function will say cannot be told from looking at it, so nothing that it said may be reused.
+        """
+        try:
+            said = json.dumps([self.default, *map(asdict, self.rules)], sort_keys=True, default=_plain)
+        except TypeError:
+            return uuid4().hex[:12]
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
     def rule(self, request: Generate) -> Rule:
         """The rule that speaks."""
         text = last_user(request)
@@ -136,6 +149,21 @@ class Script:
         output = self.counter.count(cut) if rule.output_tokens is None else rule.output_tokens
         logprobs = tuple(-(1 + place % 7) / 8 for place in range(output)) if request.sampling.logprobs else ()
         return Completion(cut, prompt, output, logprobs=logprobs, finish="stop" if cut == kept else "length")
+
+
+def _plain(value: object) -> object:
+    """What a script holds besides texts and numbers, as JSON.
+
+    Raises:
+        TypeError: a function.
+    """
+    if value is echo:
+        return {"says": "echo"}
+    if isinstance(value, re.Pattern):
+        return {"regex": value.pattern, "flags": value.flags}
+    if isinstance(value, Failure):
+        return asdict(value)
+    raise TypeError(f"a {type(value).__name__} is no plain data")
 
 
 def _stopped(text: str, stops: Sequence[str]) -> str:

@@ -24,6 +24,9 @@ The same in a file, as `scripted:script.toml`:
     failures = 2
     failure = {kind = "rate_limit", message = "slow down", retry_after = 0.01}
 
+Replies are stored under what the script says: a changed script is another model. Those of a script with functions
+belong to the one object that they were made for.
+
 Everything is deterministic and offline: tokens are words and punctuation marks, counted exactly; `Score` draws
 log-probabilities from a hash, `Embed` hashes words into unit vectors, `Rerank` counts the query's words in a text.
 """
@@ -76,6 +79,8 @@ class _Actor:
     Attributes:
         script: what to say.
         calls: every list of requests served so far, if `record`; a remote call is a list of one.
+        frozen: what a job keeps of it: its name alone, so that a job goes on with a script that was mended. Replies of
+            the script as it was are not replayed.
     """
 
     def __init__(
@@ -90,11 +95,12 @@ class _Actor:
         dimensions: int = 64,
         record: bool = True,
     ) -> None:
-        self.script = Script(tuple(rules), default)
+        self.script, self.frozen = Script(tuple(rules), default), name
         self.calls: list[tuple[Request, ...]] = []
         self._dimensions, self._record, self._lock = dimensions, record, threading.Lock()
         kinds = frozenset({"Generate", "Score", "Embed", "Rerank"})
-        self._facts = ModelFacts(name, WordCounter(), window, prices, speed, kinds=kinds)
+        identity = f"{name}:{self.script.identity()}"
+        self._facts = ModelFacts(name, WordCounter(), window, prices, speed, identity, kinds)
 
     @property
     def facts(self) -> ModelFacts:

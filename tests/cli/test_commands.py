@@ -39,6 +39,13 @@ def test_ask_shows_answer_citation_cost_and_reason(ragctx, documents, reader):
     assert done.err == ""
 
 
+def test_an_edited_script_gives_the_new_reply(ragctx, documents, tmp_path):
+    for said in ("Three months. [1]", "Nine months. [1]"):
+        (tmp_path / "said.toml").write_text(f'default = "{said}"\n')
+        found = ragctx("ask", QUESTION, "-d", documents, "-r", "scripted:said.toml", "--json").json
+        assert found["text"] == said.removesuffix(" [1]")
+
+
 def test_ask_json_is_one_object_that_explain_reads(ragctx, documents, reader, tmp_path):
     done = ragctx("ask", QUESTION, "-d", documents, "-r", reader(), "--json")
     assert done.json["text"] == "Three months."

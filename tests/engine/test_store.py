@@ -230,9 +230,14 @@ def test_greedy_replies_are_replayed(engine_of, works, store, style):
 
 def test_another_engine_replays_too(engine_of, works, store):
     engine_of(Scripted(default="yes"), store=store).run(works.one("q"))
-    reader = Scripted(default="no")
+    reader = Scripted(default="yes")
     assert engine_of(reader, store=store).run(works.one("q")).result() == "yes"
     assert not reader.calls
+
+
+def test_another_script_is_asked_itself(engine_of, works, store):
+    engine_of(Scripted(default="yes"), store=store).run(works.one("q"))
+    assert engine_of(Scripted(default="no"), store=store).run(works.one("q")).result() == "no"
 
 
 def test_sampled_replies_are_replayed_within_their_scope_only(engine_of, works, store):

@@ -249,3 +249,31 @@ def test_an_option_that_is_unknown():
 def test_a_script_that_is_missing(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         open_reader(str(tmp_path / "none.toml"))
+
+
+def identity(*rules, **options):
+    return Scripted(rules, **options).facts.identity
+
+
+def test_what_a_script_says_is_its_identity():
+    rules = (Rule("a", "b"), Rule(re.compile("(?i)x"), Failure("server", "no")))
+    assert identity(*rules) == identity(*rules) == ScriptedRemote(rules).facts.identity
+    others = [
+        identity(), identity(*rules[:1]), identity(*rules, default="no"), identity(Rule("a", "c")),
+        identity(rules[0], Rule(re.compile("x"), Failure("server", "no"))), identity(*rules, name="other"),
+    ]  # fmt: skip
+    assert len({*others, identity(*rules)}) == len(others) + 1
+
+
+def test_what_functions_say_belongs_to_one_object():
+    rule = Rule("a", lambda request: "b")
+    assert identity(rule) != identity(rule)
+
+
+def test_an_edited_script_is_another_model(tmp_path):
+    script = tmp_path / "script.toml"
+    found = []
+    for said in ("Three.", "Four.", "Three."):
+        script.write_text(f'default = "{said}"')
+        found.append(open_reader(str(script)).facts.identity)
+    assert found[0] == found[2] != found[1]
