@@ -47,13 +47,22 @@ class Lane(Protocol):
 
 
 def fitting(request: Request, reply: object, model: str) -> Reply:
-    """The reply if it is of the request's kind, otherwise a failure that says whose fault it is."""
+    """The reply if it is of the request's kind and of any use, otherwise a failure that says whose fault it is."""
+    if isinstance(reply, Completion) and isinstance(request, Generate) and _blank(request, reply):
+        told = f"{model} wrote nothing: ask in other words, allow a longer answer, or use another model"
+        return Failure("empty", told, prompt_tokens=reply.prompt_tokens, output_tokens=reply.output_tokens)
     if isinstance(reply, _FITS[type(request)] | Failure):
         return reply  # type: ignore[return-value]  # mypy does not narrow by a looked-up class
     return Failure(
         "crashed",
         f"{model} answered a {type(request).__name__} with a {type(reply).__name__}: report this to its maintainers",
     )
+
+
+def _blank(request: Generate, reply: Completion) -> bool:
+    """Nothing was written although something was asked for; benchmarks that ignore the end take whatever comes."""
+    sampling = request.sampling
+    return not reply.text.strip() and sampling.max_tokens > 0 and not sampling.ignore_end
 
 
 def crashed(error: BaseException, model: str) -> Failure:

@@ -9,7 +9,8 @@ from ragctx.readers.scripted import Rule, Scripted, ScriptedRemote
 
 
 @pytest.mark.parametrize(
-    "reader", [Scripted([Rule(delay=0.2)], batch=2), ScriptedRemote([Rule(delay=0.2)], concurrency=1)]
+    "reader",
+    [Scripted([Rule(reply="yes", delay=0.2)], batch=2), ScriptedRemote([Rule(reply="yes", delay=0.2)], concurrency=1)],
 )
 def test_waiting_for_others_is_not_billed(reader, works) -> None:
     with Engine({"reader": reader}) as engine:
