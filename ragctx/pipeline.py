@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from ragctx import assembly
 from ragctx.corpus import Corpus
-from ragctx.engine import Delta, Engine, Job, Outcome, Progress
+from ragctx.engine import Delta, Engine, Job, Outcome, Progress, overrun
 from ragctx.errors import LimitError, UnknownName
 from ragctx.questions import Questions
 from ragctx.routing import Plan, PlanRow, Policy, consider, decide
@@ -303,21 +303,25 @@ class Pipeline:
         return Job(key=question.id, start=start, budget=question.budget)
 
     def account(self, question: Question, decision: Decision, outcome: Outcome[Answer]) -> Answer:
-        """The outcome's answer with its usage, decision and this pipeline's notes; an error is raised."""
+        """The outcome's answer with its usage, decision and this pipeline's notes; an error is raised.
+
+        A budget that was exceeded all the same, as its counts were estimates, is a note.
+        """
         answer = outcome.result()
+        exceeded = overrun(question.budget, outcome.usage, self.models)
         return replace(
             answer,
             question=question.id,
             strategy=decision.strategy,
             usage=outcome.usage,
             decision=decision,
-            notes=tuple(dict.fromkeys((*self.notes, *answer.notes))),
+            notes=tuple(dict.fromkeys((*self.notes, *answer.notes, *exceeded))),
         )
 
     def configuration(self, strategy: str | None = None) -> dict[str, object]:
         """Everything a job's answers depend on besides questions and documents, as plain JSON; no secrets."""
         return {
-            "models": {role: backend.facts.identity or backend.facts.name for role, backend in self.backends.items()},
+            "models": {role: assembly.frozen(backend) for role, backend in self.backends.items()},
             "strategies": {name: repr(value) for name, value in sorted(self.strategies.items())},
             "policy": self.policy.label,
             "lambda": self.lam,

@@ -14,7 +14,7 @@ from ragctx.batch.results import PlannedRow, RowResult
 from ragctx.batch.state import status
 from ragctx.batch.store import JobStore
 from ragctx.batch.watch import watched
-from ragctx.engine import Delta, Engine, Job, Outcome, Progress
+from ragctx.engine import Delta, Engine, Job, Outcome, Progress, overrun
 from ragctx.errors import RagctxError, RequestFailed, StoreError
 from ragctx.types import Answer, Decision, Question
 from ragctx.work import Request, Work
@@ -154,13 +154,14 @@ class _Run:
             raise RagctxError(
                 f"strategy {name!r} gave a {type(answer).__name__}, not an Answer: report it to its makers"
             )
+        exceeded = overrun(row.question.budget, outcome.usage, self._models)
         return replace(
             answer,
             question=row.question.id,
             strategy=row.decision.strategy,
             decision=row.decision,
             usage=outcome.usage,
-            notes=tuple(dict.fromkeys((*self._notes, *answer.notes))),
+            notes=tuple(dict.fromkeys((*self._notes, *answer.notes, *exceeded))),
         )
 
     def _stop(self, reason: str) -> None:

@@ -6,6 +6,7 @@
 from ragctx.engine.engine import Engine
 from ragctx.engine.job import Delta, Event, Job, Outcome, Progress
 from ragctx.engine.keys import reply_key
+from ragctx.engine.overrun import overrun
 from ragctx.engine.retries import Backoff
 from ragctx.engine.sqlite_store import SqliteStore
 from ragctx.engine.store import GroupStore, MemoryStore, ReplyStore, StoreInfo
@@ -23,5 +24,6 @@ __all__ = [
     "ReplyStore",
     "SqliteStore",
     "StoreInfo",
+    "overrun",
     "reply_key",
 ]

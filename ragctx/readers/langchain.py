@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
+import re
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ragctx.errors import ConfigError, MissingExtra
@@ -14,6 +17,8 @@ from ragctx.models import Counter, EstimatedCounter, ModelFacts
 from ragctx.types import Prices
 from ragctx.work import Completion, Failure, Generate, Reply, Request, Sampling
 
+_REFUSED = re.compile(r"max_(?:completion_)?tokens")
+log = logging.getLogger(__name__)
 _FINISH = {"length": "length", "max_tokens": "length", "content_filter": "filter", "tool_calls": "tool"}
 
 
@@ -30,7 +35,9 @@ class LangChainReader:
         timeout: seconds for one whole call. concurrency: calls in flight at most.
         window: tokens of prompt and output together; unknown when not given.
         counter: counts tokens; an estimate when not given. prices: per million tokens.
-        passes: which of "temperature", "max_tokens", "top_p", "seed" to give the model with every call.
+        passes: which of "temperature", "max_tokens", "top_p", "seed" to give the model with every call. By default
+            "max_tokens" where the model has that setting: without it an answer may be longer than a budget allows.
+            A model that refuses it is asked again without, once and for all, and `note` says so.
 
     Raises:
         MissingExtra: langchain-core is not installed. ConfigError: the object is no chat model.
@@ -46,7 +53,7 @@ class LangChainReader:
         window: int | None = None,
         counter: Counter | None = None,
         prices: Prices | None = None,
-        passes: tuple[str, ...] = (),
+        passes: tuple[str, ...] | None = None,
     ) -> None:
         try:
             from langchain_core.language_models.chat_models import BaseChatModel
@@ -55,7 +62,10 @@ class LangChainReader:
         if not isinstance(model, BaseChatModel):
             raise ConfigError(f"{type(model).__name__} is no LangChain chat model: give a BaseChatModel")
         self._model: Any = model
-        self._timeout, self._passes = timeout, passes
+        self._timeout, self.note = timeout, ""
+        self._own_ceiling = _ceiling(model)
+        self._passes = (("max_tokens",) if _limitable(model) else ()) if passes is None else passes
+        self._may_drop = passes is None
         self.concurrency = concurrency
         called = name or _called(model)
         self.facts = ModelFacts(
@@ -76,7 +86,7 @@ class LangChainReader:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._timeout):
-                message = await (self._streamed(request, emit) if request.final else self._whole(request))
+                message = await self._message(request, emit)
         except TimeoutError:
             return Failure("timeout", f"{self.facts.name} took over {self._timeout:g} s: raise timeout or read less")
         except Exception as error:  # noqa: BLE001 - providers raise their own classes; the contract is a Failure
@@ -85,6 +95,24 @@ class LangChainReader:
 
     async def close(self) -> None:
         """Nothing to close: the model object is its owner's."""
+
+    async def _message(self, request: Generate, emit: Callable[[str], None]) -> Any:  # noqa: ANN401
+        ask = partial(self._streamed, request, emit) if request.final else partial(self._whole, request)
+        try:
+            return await ask()
+        except Exception as error:
+            if not self._drops(error):
+                raise
+        return await ask()
+
+    def _drops(self, error: Exception) -> bool:
+        """Whether the model refused the ceiling that nobody told it to take; it is not given again."""
+        refused = self._may_drop and bool(self._passes) and _REFUSED.search(str(error)) is not None
+        if refused:
+            self._passes = ()
+            self.note = f"{self.facts.name} refuses max_tokens: its answers may be longer than a budget allows"
+            log.warning("%s", self.note)
+        return refused
 
     async def _whole(self, request: Generate) -> Any:  # noqa: ANN401 - a LangChain message
         return await self._model.ainvoke(_messages(request), **self._arguments(request.sampling))
@@ -99,6 +127,8 @@ class LangChainReader:
 
     def _arguments(self, sampling: Sampling) -> dict[str, Any]:
         given: dict[str, Any] = {name: getattr(sampling, name) for name in self._passes}
+        if "max_tokens" in given and self._own_ceiling is not None:
+            given["max_tokens"] = min(given["max_tokens"], self._own_ceiling)
         return given | ({"stop": list(sampling.stop)} if sampling.stop else {})
 
     def _reply(self, request: Generate, message: Any, seconds: float) -> Reply:  # noqa: ANN401
@@ -120,6 +150,17 @@ class LangChainReader:
 def _called(model: object) -> str:
     own = next((str(v) for n in ("model_name", "model") if isinstance(v := getattr(model, n, None), str) and v), "")
     return f"{type(model).__name__}/{own}" if own else type(model).__name__
+
+
+def _limitable(model: Any) -> bool:  # noqa: ANN401 - a BaseChatModel
+    """Whether the model has a setting for the ceiling under that name; calls take it in place of the setting."""
+    return any(name == "max_tokens" or field.alias == "max_tokens" for name, field in type(model).model_fields.items())
+
+
+def _ceiling(model: object) -> int | None:
+    """The ceiling that the model's owner set."""
+    own = getattr(model, "max_tokens", None)
+    return own if isinstance(own, int) and own > 0 else None
 
 
 def _settings(model: Any) -> str:  # noqa: ANN401 - a BaseChatModel

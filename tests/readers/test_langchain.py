@@ -10,6 +10,7 @@ pytest.importorskip("langchain_core")
 
 from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage
+from pydantic import Field
 
 from ragctx.errors import ConfigError
 from ragctx.readers import open_model
@@ -112,3 +113,50 @@ def test_other_objects_and_requests():
         LangChainReader(object())
     reader = open_model(FakeListChatModel(responses=["x"]))
     assert asyncio.run(reader.call(Embed(("x",)), print)).kind == "bad_request"
+
+
+class Limited(FakeListChatModel):
+    """Has a ceiling of its own, and may refuse one that comes with a call."""
+
+    max_tokens: int | None = None
+    refuses: bool = False
+    given: list = Field(default_factory=list)
+
+    def _call(self, messages, stop=None, run_manager=None, **kwargs):
+        self.given.append(kwargs.get("max_tokens"))
+        if self.refuses and "max_tokens" in kwargs:
+            raise TypeError("chat() got an unexpected keyword argument 'max_tokens'")
+        return "ok"
+
+
+def limited(**options):
+    model = Limited(responses=["x"], **options)
+    return model.given, open_model(model)
+
+
+def asked(reader, most):
+    request = Generate((Message("user", "How long?"),), sampling=Sampling(max_tokens=most))
+    return asyncio.run(reader.call(request, lambda text: None))
+
+
+def test_the_ceiling_is_given_to_models_that_have_one():
+    given, reader = limited()
+    assert asked(reader, 5).text == "ok"
+    assert given == [5]
+
+
+def test_the_owners_ceiling_is_kept():
+    given, reader = limited(max_tokens=20)
+    asked(reader, 5)
+    asked(reader, 500)
+    assert given == [5, 20]
+
+
+def test_a_model_that_refuses_the_ceiling_is_asked_without_and_it_is_told():
+    given, reader = limited(refuses=True)
+    assert [asked(reader, 5).text, asked(reader, 5).text] == ["ok", "ok"]
+    assert given == [5, None, None]
+    assert "refuses max_tokens" in reader.note
+    model = Limited(responses=["x"], refuses=True)
+    assert asked(open_model(model, passes=("max_tokens",)), 5).kind == "server"  # it was told to
+    assert model.given == [5]
