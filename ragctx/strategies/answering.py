@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ragctx.corpus import Corpus
 from ragctx.errors import RequestFailed
-from ragctx.grounding import declined, grounded
+from ragctx.grounding import declined, grounded, sentences
 from ragctx.models import Models
 from ragctx.prompts import Prompt, Templates
 from ragctx.strategies.limits import Ceiling
@@ -63,6 +63,7 @@ class Reading:
         request = Generate(messages, sampling=sampling, schema=prompt.schema, final=True)
         completion = yield from ask(request)
         if asked.question.answer_type is None:
+            _must_say_something(completion.text)
             return self._grounded(asked, completion, context, corpus)
         data, completion = yield from self._data(asked, request, completion, prompt, models)
         return self._grounded(asked, completion, context, corpus, data=data)
@@ -112,3 +113,14 @@ class Reading:
             prompt = Range(max(0, prompt.low - longest), prompt.expected, prompt.high + longest)
         known = exact and not rewriting and question.answer_type is None
         return Estimate((*rewriting, Line("reader", prompt, output, calls)), exact=known, notes=notes)
+
+
+def _must_say_something(text: str) -> None:
+    """Refuse a reply of citation marks alone: without them it is empty.
+
+    Raises:
+        RequestFailed: nothing else is in it.
+    """
+    if not sentences(text)[0].strip(" .,;:"):
+        told = f"the model cited passages and said nothing ({' '.join(text.split())[:60]!r})"
+        raise RequestFailed("empty", f"{told}: ask in other words, or use a larger model")

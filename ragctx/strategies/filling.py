@@ -17,10 +17,14 @@ from ragctx.types import Context, Dropped, Passage, Question, Span
 Arrange = Callable[[Sequence[Passage]], list[Passage]]
 # What is left of the room after whole passages is used for a part of the next one from this share on.
 _WORTH = 0.125
+# Passages that are tried for that part, where others are read already.
+_TRIED = 4
 _SAMPLE = 8
 # Tokens of the line above a passage, about; also the most blanks that may lie between passages read as one, so that
 # joining never costs more than the line it saves.
 _HEADING = 16
+# Counts of a few chunks stand for all of them; this share of a bound made from them holds.
+_SURE = 0.9
 _OVER = "over the token budget"
 
 
@@ -56,7 +60,8 @@ class Filler:
         while taken and self._rendered(taken) > self._most:
             taken = taken[:-1]
         if not taken and found.passages:
-            self.ceiling.refuse(self._rendered([self._shortest(found.passages)]))
+            taken = [self._shortest(found.passages)]
+            self.ceiling.check(self._rendered(taken))
         unread = tuple(Dropped(span, _OVER) for span in missing(found.spans, [s for p in taken for s in p.spans]))
         return Context(tuple(self.arrange(taken)), (*found.dropped, *unread), found.notes, found.signals)
 
@@ -88,7 +93,7 @@ class Filler:
             else:
                 skipped.append(passage)
         if skipped and (not taken or room >= whole * _WORTH):
-            taken.extend(self._narrowed(skipped, room))
+            taken.extend(self._narrowed(skipped[:_TRIED] if taken else skipped, room))
         return taken
 
     def _joined(self, taken: Sequence[Passage]) -> list[Passage]:
@@ -117,26 +122,27 @@ class Filler:
 
     def _narrowed(self, skipped: Sequence[Passage], room: float) -> list[Passage]:
         """The best of the passages that did not fit, cut down to what does; the next one where it cannot be."""
-        for passage in skipped[:4]:
+        for passage in skipped:
             part = None if passage.derived else self._around(passage, room)
             if part is not None:
                 return [part]
         return []
 
     def _around(self, passage: Passage, room: float) -> Passage | None:
-        """The best sentence of a passage with as many of its neighbours as fit."""
+        """The best sentence of a passage that fits, with as many of its neighbours as do."""
         sentences = [sentence for span in passage.spans for sentence in self.corpus.sentences(span)]
         texts = [self.corpus.text(sentence) for sentence in sentences]
         asked = content(self.question.text)
-        best = max(range(len(texts)), key=lambda i: (len(asked & content(texts[i])), -i), default=0)
         costs = [self.counter.count(text) for text in texts]
         left = room - self._cost(replace(passage, text=""))
-        for reach in _reaches(best, costs, left):
-            first, last = self._unbroken(sentences, best, *reach)
-            span = Span(sentences[first].document, sentences[first].start, sentences[last].end)
-            part = self.corpus.passage(span, score=passage.score)
-            if self._cost(part) <= room:
-                return part
+        fitting = [i for i in range(len(texts)) if costs[i] <= left]
+        for best in sorted(fitting, key=lambda i: (-len(asked & content(texts[i])), i)):
+            for reach in _reaches(best, costs, left):
+                first, last = self._unbroken(sentences, best, *reach)
+                span = Span(sentences[first].document, sentences[first].start, sentences[last].end)
+                part = self.corpus.passage(span, score=passage.score)
+                if self._cost(part) <= room:
+                    return part
         return None
 
     def _unbroken(self, sentences: Sequence[Span], best: int, first: int, last: int) -> tuple[int, int]:
@@ -154,10 +160,11 @@ class Filler:
         return not self.corpus.text(Span(one.document, one.end, other.start)).strip()
 
     def _shortest(self, passages: Sequence[Passage]) -> Passage:
-        """The shortest thing that could have been read: for the number in the refusal."""
-        sentences = [s for p in passages for span in p.spans for s in self.corpus.sentences(span)]
-        shortest = min(sentences, key=len, default=None)
-        return passages[0] if shortest is None else self.corpus.passage(shortest)
+        """The shortest thing that can be read, where nothing was found to fit."""
+        whole = [p for p in passages if p.derived or not p.spans]
+        spans = [s for p in passages if not p.derived for span in p.spans for s in self.corpus.sentences(span)]
+        shortest = [self.corpus.passage(span) for span in sorted(spans, key=len)[:_SAMPLE]]
+        return min([*whole, *shortest] or passages, key=self._cost)
 
 
 def _reaches(best: int, costs: Sequence[int], room: float) -> list[tuple[int, int]]:
@@ -184,12 +191,43 @@ def _reaches(best: int, costs: Sequence[int], room: float) -> list[tuple[int, in
 
 def chunk_tokens(corpus: Corpus, counter: Counter) -> float:
     """Tokens that a chunk and its heading take on average, from a few evenly spaced ones and all chunks' lengths."""
-    chunks = corpus.chunks
-    lengths = np.asarray(chunks.end) - np.asarray(chunks.start)
-    sample = np.unique(np.linspace(0, len(lengths) - 1, _SAMPLE).astype(int)).tolist() if len(lengths) else []
-    characters = sum(int(lengths[i]) for i in sample)
-    tokens = sum(counter.count(chunks.text(i)) for i in sample)
+    lengths, sample = _lengths(corpus), _sample(corpus, counter)
+    characters = sum(characters for characters, _ in sample)
+    tokens = sum(tokens for _, tokens in sample)
     return _HEADING + (tokens / characters * float(lengths.mean()) if characters else 1.0)
+
+
+def least_filled(corpus: Corpus, counter: Counter, chunks: int, room: float) -> float:
+    """Tokens of text that stand in a prompt at least, whichever chunks were found.
+
+    Either all were taken, the shortest at worst, or one was left over that is longer than what was left of the room.
+    Headings are not counted, since those of neighbours that are read as one go.
+
+    Args:
+        corpus: what is searched.
+        counter: of the reader.
+        chunks: how many are found.
+        room: tokens there are for them.
+    """
+    lengths, rates = np.sort(_lengths(corpus)), [tokens / characters for characters, tokens in _sample(corpus, counter)]
+    if not len(lengths) or not rates:
+        return 0.0
+    shortest = float(lengths[:chunks].sum()) * min(rates)
+    longest = float(lengths[-1]) * max(rates) + 2 * _HEADING
+    mean = float(lengths.mean()) * min(rates)
+    return _SURE * min(shortest, max(0.0, room - longest) * mean / (mean + 2 * _HEADING))
+
+
+def _lengths(corpus: Corpus) -> np.ndarray:
+    """Characters of every chunk."""
+    return np.asarray(corpus.chunks.end) - np.asarray(corpus.chunks.start)
+
+
+def _sample(corpus: Corpus, counter: Counter) -> list[tuple[int, int]]:
+    """Characters and tokens of a few evenly spaced chunks."""
+    chosen = np.unique(np.linspace(0, len(corpus.chunks) - 1, _SAMPLE).astype(int)) if len(corpus.chunks) else ()
+    texts = [corpus.chunks.text(int(i)) for i in chosen]
+    return [(len(text), counter.count(text)) for text in texts if text]
 
 
 def missing(wanted: Iterable[Span], read: Iterable[Span]) -> list[Span]:

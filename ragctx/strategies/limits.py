@@ -27,12 +27,14 @@ class Ceiling:
         output: tokens kept free for the answer.
         by: what sets the ceiling.
         model: name of the model.
+        bare: tokens of a prompt without passages, where an option speaks of the passages alone.
     """
 
     tokens: int | None
     output: int
     by: str = ""
     model: str = ""
+    bare: int = 0
 
     @classmethod
     def of(cls, facts: ModelFacts, output: int, question: Question, spent: int = 0) -> Ceiling:
@@ -51,11 +53,11 @@ class Ceiling:
             ceiling = ceiling.lowered(question.budget.tokens - spent - output, "budget")
         return ceiling
 
-    def lowered(self, tokens: int, by: str) -> Ceiling:
+    def lowered(self, tokens: int, by: str, bare: int = 0) -> Ceiling:
         """This ceiling or a lower one."""
         if self.tokens is not None and self.tokens <= tokens:
             return self
-        return Ceiling(tokens, self.output, by, self.model)
+        return Ceiling(tokens, self.output, by, self.model, bare)
 
     def check(self, prompt: int) -> None:
         """Refuse a prompt over the ceiling.
@@ -78,7 +80,8 @@ class Ceiling:
         if self.by == "budget":
             raise BudgetSpent("tokens", prompt + self.output, max(0, most + self.output))
         raise LimitError(
-            f"the shortest prompt that reads anything has {prompt:,} tokens, {self.by} allows {most:,}: raise it"
+            f"the shortest sentence found takes {prompt - self.bare:,} tokens with its heading, {self.by} allows "
+            f"{most - self.bare:,}: raise it"
         )
 
 

@@ -16,7 +16,7 @@ from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
 from ragctx.registry import make, options
 from ragctx.strategies.answering import Reading
-from ragctx.strategies.filling import Filler, chunk_tokens
+from ragctx.strategies.filling import Filler, chunk_tokens, least_filled
 from ragctx.strategies.limits import Ceiling, output_tokens, readable
 from ragctx.strategies.ordering import ORDERS, Order, ordered
 from ragctx.strategies.standalone import alone, line
@@ -27,11 +27,13 @@ from ragctx.work import Work
 T = TypeVar("T")
 
 # A model with a small window reads little well: SmolLM2-135M (8,192 tokens) found as many answers in 600 tokens of
-# passages as in 1,200, at half the cost.
-_ROOM, _SHARE = 2000, 12
+# passages as in 1,200, at half the cost. Below some hundred tokens there is no room for a paragraph.
+_ROOM, _SHARE, _LEAST = 2000, 12, 256
 # Twice as many candidates as fill the room, so that there are shorter ones to fill the end with.
 _SPARE = 2.0
 _FEWEST, _MOST = 8, 400
+# Retrievers that always find as many chunks as they are asked for, where there are as many.
+_RANK_ALL = ("hybrid", "dense")
 # How full the room is on average after filling; see `Filler`.
 _FULL = 0.95
 
@@ -41,12 +43,14 @@ class Retrieve:
     """Find the passages a question needs and give the reader those, up to a token budget.
 
     Passages are taken best first until the room is full, and put in an order that keeps the best from the middle of the
-    prompt, which models read least. Everything found and not read is among the answer's `dropped`. Where nothing at all
-    is found (a question that shares no word with the documents, and no encoder), the documents' openings are read
-    instead, and the answer says so.
+    prompt, which models read least. The answer's `dropped` holds every passage in hand that did not fit, and what the
+    retriever names of those it did not hand over: those that come with ragctx name the next ranks, ten at most. Where
+    nothing at all is found (a question that shares no word with the documents, and no encoder), the documents'
+    openings are read instead, and the answer says so.
 
     Attributes:
-        tokens: most tokens of passages, headings included; by default a twelfth of the reader's window, 2,000 at most.
+        tokens: most tokens of passages, headings included; by default a twelfth of the reader's window, but
+            256 at least and 2,000 at most; never more than the window leaves.
         retriever: a registered name, or a `Retriever`.
         max_output: most tokens the answer may have.
         candidates: chunks to ask the retriever for; by default twice as many as fill the room.
@@ -144,7 +148,7 @@ class Retrieve:
         bare = models.reader.counter.render(prompt.messages((), question))
         ceiling.check(bare)
         room = self._room(models)
-        ceiling = ceiling.lowered(bare + room, f"retrieve(tokens={room})")
+        ceiling = ceiling.lowered(bare + room, f"retrieve(tokens={room})", bare)
         return Filler(prompt, question, models.reader.counter, ceiling, view, partial(ordered, order=self.order))
 
     def _found(self, question: Question, corpus: Corpus, view: Corpus, models: Models) -> Work[Context]:
@@ -162,7 +166,7 @@ class Retrieve:
 
     def _room(self, models: Models) -> int:
         window = models.reader.window
-        return self.tokens or (_ROOM if window is None else max(1, min(_ROOM, window // _SHARE)))
+        return self.tokens or (_ROOM if window is None else max(_LEAST, min(_ROOM, window // _SHARE)))
 
     def _candidates(self, view: Corpus, models: Models) -> int:
         enough = math.ceil(_SPARE * self._room(models) / chunk_tokens(view, models.reader.counter))
@@ -173,7 +177,10 @@ class Retrieve:
         bare, most = filler.tokens(()), filler.ceiling.tokens or 0
         chunks = min(self._candidates(view, models), len(view.chunks))
         there = chunks * chunk_tokens(view, models.reader.counter)
-        return Range(bare, bare + min(there, _FULL * (most - bare)), most)
+        expected = min(there, _FULL * (most - bare))
+        sure = self.retriever in _RANK_ALL
+        least = least_filled(view, models.reader.counter, chunks, most - bare) if sure else 0.0
+        return Range(bare + min(least, expected), bare + expected, most)
 
 
 def _search(question: Question, models: Models) -> tuple[Line, ...]:

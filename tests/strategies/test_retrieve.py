@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ragctx.corpus import Chunking, Corpus
 from ragctx.errors import BudgetSpent, ConfigError, LimitError
@@ -129,6 +132,50 @@ def test_no_room_is_refused_with_the_numbers(scripted, corpus: Corpus) -> None:
     assert refused.value.left == 330
 
 
+LONG = "This sentence about the gate and its opening goes on and on, " * 30 + "and the gate opens at nine."
+
+
+def test_where_the_best_sentence_is_too_long_the_next_is_read(scripted) -> None:
+    corpus = Corpus.of(f"{LONG} The gate opens late. Nothing else matters.")
+    reader = scripted()
+    answer = reader.answer(Retrieve(tokens=40), "When does the gate open?", corpus)
+    assert "The gate opens late." in reader.prompt
+    assert "goes on" not in reader.prompt.partition(" end\n")[0]
+    assert answer.dropped
+
+
+def test_where_the_best_passages_have_no_sentence_that_fits_a_later_one_is_read(scripted) -> None:
+    corpus = Corpus.of(*[LONG] * 6, "The gate is grey.")
+    spans = tuple(Span(f"text-{n}", 0, len(corpus.document(f"text-{n}").text)) for n in range(1, 8))
+    reader = scripted()
+    reader.answer(Retrieve(tokens=40, retriever=Given(spans)), "When does the gate open?", corpus)
+    assert "The gate is grey." in reader.prompt
+
+
+@pytest.mark.parametrize("window", range(420, 3200, 139))
+def test_a_small_window_has_room_for_a_paragraph(scripted, corpus: Corpus, window: int) -> None:
+    """The shipped prompt takes 109 of these tokens, the answer 256."""
+    reader, asked = scripted(window=window), Question("Which house has a roof of type 3?")
+    strategy = Retrieve(retriever="bm25")
+    reader.answer(strategy, asked, corpus)
+    used = rendered(reader) - bare(reader, corpus, asked)
+    left = window - 256 - bare(reader, corpus, asked)
+    assert used >= 0.7 * min(256, left)
+    assert used <= left
+
+
+@pytest.mark.parametrize("tokens", range(5, 90, 7))
+def test_a_refusal_does_not_contradict_itself(scripted, tokens: int) -> None:
+    corpus = Corpus.of(f"{LONG} The gate of this old house in the north of the town opens late in the evening of May.")
+    reader = scripted()
+    try:
+        reader.answer(Retrieve(tokens=tokens), "When does the gate open?", corpus)
+    except LimitError as refused:
+        needs, allows = (int(n) for n in re.search(r"takes (\d+) .* allows (\d+)", str(refused)).groups())
+        assert allows == tokens < needs
+        reader.answer(Retrieve(tokens=needs), "When does the gate open?", corpus)
+
+
 @pytest.mark.parametrize(
     ("order", "expected"),
     [("score", "12345"), ("rising", "54321"), ("edges", "13542"), ("document", "51423")],
@@ -228,6 +275,47 @@ def test_the_estimate_of_a_search_that_needs_a_model(scripted, corpus: Corpus, t
     assert estimate.prompt.low <= rendered(reader) <= estimate.prompt.high
     assert abs(estimate.prompt.expected - rendered(reader)) <= 0.15 * rendered(reader)
     assert reader.requests[0].purpose == "answer"
+
+
+SENTENCES = st.sampled_from(
+    ["Rent is due. ", "It is. ", "The house of the mason has a roof of slate. ", "One two. " * 9]
+)
+PAPERS = st.lists(st.lists(SENTENCES, min_size=1, max_size=60).map("".join), min_size=1, max_size=12)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    papers=PAPERS, words=st.sampled_from([20, 60, 150]), tokens=st.sampled_from([80, 300, 900]), how=st.integers(0, 9)
+)
+def test_the_low_end_of_a_plan_holds_whatever_is_found(
+    scripted, papers: list[str], words: int, tokens: int, how: int
+) -> None:
+    """Vectors at random, so any chunks may come first; then the shortest ones, which fill the room least."""
+    corpus, reader = Corpus.of(*papers, chunking=Chunking(words=words)), scripted()
+    models = Models({**reader.models.roles, "encoder": ModelFacts(f"random-{how}")})
+    strategy, rng = Retrieve(tokens=tokens, retriever="dense"), np.random.default_rng(how)
+
+    def reply(requests):
+        if isinstance(requests[0], Embed):
+            return [Vectors(rng.normal(size=(len(r.texts), 4)).astype(np.float32)) for r in requests]
+        return reader(requests)
+
+    asked = Question("Which house?")
+    estimate = strategy.estimate(asked, corpus, models).prompt
+    run(strategy.read(asked, corpus, models), reply)
+    assert estimate.low <= rendered(reader) <= estimate.high
+    shortest = tuple(sorted(corpus.chunks, key=len)[: strategy._candidates(corpus, models)])
+    reader.answer(Retrieve(tokens=tokens, retriever=Given(shortest)), asked, corpus)
+    assert estimate.low <= rendered(reader)
+
+
+def test_the_low_end_of_a_plan_says_more_than_the_empty_prompt(scripted, corpus: Corpus) -> None:
+    reader, asked = scripted(), Question("Which house?")
+    models = Models({**reader.models.roles, "encoder": ModelFacts("e")})
+    low = Retrieve(tokens=700).estimate(asked, corpus, models).prompt.low
+    assert low - bare(reader, corpus, asked) > 0.4 * 700
+    unknown = Retrieve(tokens=700, retriever=Given((), asks=True)).estimate(asked, corpus, models).prompt.low
+    assert unknown == bare(reader, corpus, asked), "a retriever of one's own may find nothing"
 
 
 def test_an_encoder_with_a_price_is_in_the_plan(scripted, corpus: Corpus) -> None:
