@@ -53,7 +53,10 @@ class BM25:
         yield from ()
 
     def retrieve(self, question: Question, corpus: Corpus, limit: int, models: Models) -> Work[Context]:
-        """At most `limit` chunks that share a word with the question, best first."""
+        """At most `limit` chunks that share a word with the question, best first.
+
+        `dropped` names the up to ten next ranks, not every chunk that shares a word.
+        """
         yield from ()
         return context(corpus, self.rank(question, corpus, limit + NAMED), limit, merge=self.merge)
 

@@ -59,7 +59,7 @@ class Dense:
         yield from self._folder(corpus.base, models)
 
     def retrieve(self, question: Question, corpus: Corpus, limit: int, models: Models) -> Work[Context]:
-        """At most `limit` chunks, nearest first.
+        """At most `limit` chunks, nearest first; `dropped` names the up to ten next ranks, not every other chunk.
 
         Raises:
             ConfigError: no model plays "encoder". MissingExtra: faiss is not installed.

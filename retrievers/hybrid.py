@@ -19,7 +19,8 @@ from ragctx.retrievers.ranking import HEAD, Ranking
 from ragctx.types import Context, Question
 from ragctx.work import Work
 
-ALONE = "hybrid is BM25 alone: no encoder; pip install 'ragctx[local]'"
+# No remedy here: an encoder may be missing, or left out on purpose; whoever binds the models knows which.
+ALONE = "hybrid is BM25 alone: no model plays the role 'encoder'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Hybrid:
         >>> from ragctx.work import run
         >>> corpus = Corpus.of("Notice is three months.", "Pets are fine.")
         >>> run(Hybrid().retrieve(Question("Are pets allowed?"), corpus, 5, Models())).notes
-        ("hybrid is BM25 alone: no encoder; pip install 'ragctx[local]'",)
+        ("hybrid is BM25 alone: no model plays the role 'encoder'",)
     """
 
     name: ClassVar[str] = "hybrid"
@@ -66,7 +67,7 @@ class Hybrid:
             yield from Dense().prepare(corpus, models)
 
     def retrieve(self, question: Question, corpus: Corpus, limit: int, models: Models) -> Work[Context]:
-        """At most `limit` chunks, best first."""
+        """At most `limit` chunks, best first; `dropped` names the up to ten next ranks, not everything either found."""
         depth = max(self.depth, limit + NAMED)
         words = BM25().rank(question, corpus, depth)
         if not models.has(ROLE):

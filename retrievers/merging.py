@@ -17,7 +17,7 @@ def context(corpus: Corpus, ranking: Ranking, limit: int, *, merge: bool = True)
 
     Args:
         corpus: what was ranked.
-        ranking: may hold more than `limit` chunks; the next ones are named as dropped.
+        ranking: may hold more than `limit` chunks; the next ones, ten at most, are named as dropped.
         limit: the most chunks, not passages.
         merge: join chunks that follow each other in a document, with the white space between them, into one span.
     """

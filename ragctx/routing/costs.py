@@ -6,6 +6,7 @@ else tokens; divided by the same measure of reading everything, so that 1.0 mean
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -69,16 +70,40 @@ def over_budget(estimate: Estimate, budget: Budget) -> str:
     Example:
         >>> over_budget(Estimate.exactly(prompt=9_000, output=(0, 50, 100)), Budget(tokens=8_000))
         'may need 9,100 tokens, budget 8,000'
+        >>> over_budget(Estimate.exactly(prompt=8_278_260, output=(0, 0, 0)), Budget(calls=0, tokens=9_000_000))
+        'may need 1 call, budget 0'
     """
     for name in ("tokens", "calls", "money", "seconds"):
         ceiling, amount = getattr(budget, name), getattr(estimate, name)
         if ceiling is None:
             continue
         if amount is None and name == "money":
-            return f"the budget is {ceiling:,.6g} in money and no price is known: give prices or a budget in tokens"
+            return f"the budget is {figure(ceiling)} in money and no price is known: give prices or a budget in tokens"
         if amount is not None and amount.high > ceiling:
-            return f"may need {amount.high:,.6g} {name}, budget {ceiling:,.6g}".replace(" money", " in money")
+            return f"may need {_amount(amount.high, name)}, budget {figure(ceiling)}"
     return ""
+
+
+def _amount(value: float, name: str) -> str:
+    if name == "money":
+        return f"{figure(value)} in money"
+    # Tokens and calls are whole; rounding down could tell a number that is within the budget.
+    said = value if name == "seconds" else math.ceil(value)
+    return f"{figure(said)} {name[:-1] if said == 1 else name}"
+
+
+def figure(value: float) -> str:
+    """A number for people: digits in groups of three, never a power of ten.
+
+    Example:
+        >>> figure(8_278_260), figure(0.000312), figure(1_234.5)
+        ('8,278,260', '0.000312', '1,234.5')
+    """
+    if value == round(value):
+        return f"{value:,.0f}"
+    if abs(value) < 0.0001:
+        return f"{value:.12f}".rstrip("0")
+    return f"{value:,.2f}" if abs(value) >= 10_000 else f"{value:,.6g}"
 
 
 def with_speed_note(estimate: Estimate, budget: Budget) -> Estimate:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from ragctx.errors import ConfigError, LimitError
+from ragctx.routing.costs import figure
 from ragctx.types import Budget, Candidate, Decision, Estimate, Question, Range, Turn, Where
 from ragctx.types.documents import Scalar
 
@@ -98,8 +99,8 @@ class Plan:
             raise ConfigError("a ceiling in money needs the price of every model: give prices, or drop the ceiling")
         if total.high > money:
             raise LimitError(
-                f"{len(self)} questions may cost {total.high:,.6g} (expected {total.expected:,.6g}), over the ceiling "
-                f"of {money:,.6g}: raise the ceiling, ask less, or raise lambda"
+                f"{len(self)} questions may cost {figure(total.high)} (expected {figure(total.expected)}), over the "
+                f"ceiling of {figure(money)}: raise the ceiling, ask less, or raise lambda"
             )
 
     def to_json(self) -> str:

@@ -21,6 +21,7 @@ def test_without_an_encoder_it_is_bm25_and_says_so():
     alone = run(BM25().retrieve(asked, corpus, 5, Models()))
     assert found.passages == alone.passages
     assert found.notes == (ALONE,)
+    assert "pip" not in ALONE, "an encoder may be left out on purpose"
     assert found.signals == alone.signals
 
 

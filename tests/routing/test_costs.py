@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ragctx.models import Models
-from ragctx.routing.costs import measure, over_budget, relative, tightest, with_speed_note
-from ragctx.types import Budget, Estimate
+from ragctx.routing.costs import figure, measure, over_budget, relative, tightest, with_speed_note
+from ragctx.types import Budget, Estimate, Line, Range
 
 
 def estimate(prompt: int, output: tuple[int, int, int] = (0, 50, 100), calls: int = 1) -> Estimate:
@@ -64,3 +64,25 @@ def test_the_tighter_ceiling_of_each_kind_holds() -> None:
     both = tightest(Budget(tokens=500, calls=9), Budget(tokens=900, seconds=3.0), None)
     assert both == Budget(tokens=500, calls=9, seconds=3.0)
     assert tightest(None, None) == Budget()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "budget", "told"),
+    [
+        (8_278_260, Budget(tokens=8_000_000), "may need 8,278,260 tokens, budget 8,000,000"),
+        (10, Budget(calls=0), "may need 1 call, budget 0"),
+    ],
+)
+def test_figures_are_written_out(prompt: int, budget: Budget, told: str) -> None:
+    assert over_budget(estimate(prompt, (0, 0, 0)), budget) == told
+
+
+@pytest.mark.parametrize("value", [0.00000012, 0.000312, 1, 12.5, 99_999.5, 100_000.4, 8_278_260, 1e9 + 0.5, 1e12])
+def test_no_figure_is_a_power_of_ten(value: float) -> None:
+    assert "e" not in figure(value)
+    assert float(figure(value).replace(",", "")) == pytest.approx(value, rel=1e-5)
+
+
+def test_a_fraction_over_the_budget_is_not_rounded_to_it() -> None:
+    over = Estimate((Line("reader", Range(0, 100, 100.4), Range.exactly(0), Range.exactly(1)),))
+    assert over_budget(over, Budget(tokens=100)) == "may need 101 tokens, budget 100"
