@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from ragctx import assembly
 from ragctx.corpus import Corpus
+from ragctx.described import described
 from ragctx.engine import Delta, Engine, Job, Outcome, Progress, overrun
 from ragctx.errors import LimitError, UnknownName
 from ragctx.questions import Questions
@@ -319,10 +320,14 @@ class Pipeline:
         )
 
     def configuration(self, strategy: str | None = None) -> dict[str, object]:
-        """Everything a job's answers depend on besides questions and documents, as plain JSON; no secrets."""
+        """Everything a job's answers depend on besides questions and documents, as plain JSON; no secrets.
+
+        A strategy is its class and its fields where it is a dataclass; any other is known by class and name alone, and
+        a job cannot tell that it was made otherwise.
+        """
         return {
             "models": {role: assembly.frozen(backend) for role, backend in self.backends.items()},
-            "strategies": {name: repr(value) for name, value in sorted(self.strategies.items())},
+            "strategies": {name: described(value) for name, value in sorted(self.strategies.items())},
             "policy": self.policy.label,
             "lambda": self.lam,
             "strategy": strategy,
