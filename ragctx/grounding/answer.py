@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ragctx.corpus import Corpus
 from ragctx.grounding.citations import Cited, cite
+from ragctx.grounding.echo import unfenced
 from ragctx.grounding.markers import Sentence, sentences
 from ragctx.grounding.refusal import certain, refuses, rests
 from ragctx.prompts import Templates, shipped
@@ -59,7 +60,7 @@ def grounded(
         ('Three months.', 'The notice period is three months.')
     """
     said = templates or shipped()
-    text, parts = _read(completion.text, data)
+    text, parts = _read(unfenced(completion.text, context.passages, corpus.manifest), data)
     found = cite(parts, context, corpus, question.text)
     declined = _empty(data) if data is not _NO_DATA else _refused(text, question, found, said)
     found = Cited(()) if declined else found
