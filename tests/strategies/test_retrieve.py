@@ -145,7 +145,7 @@ def test_where_the_best_sentence_is_too_long_the_next_is_read(scripted) -> None:
 
 
 def test_where_the_best_passages_have_no_sentence_that_fits_a_later_one_is_read(scripted) -> None:
-    corpus = Corpus.of(*[LONG] * 6, "The gate is grey.")
+    corpus = Corpus.of(*[LONG] * 6, f"The gate is grey. {LONG}")
     spans = tuple(Span(f"text-{n}", 0, len(corpus.document(f"text-{n}").text)) for n in range(1, 8))
     reader = scripted()
     reader.answer(Retrieve(tokens=40, retriever=Given(spans)), "When does the gate open?", corpus)
