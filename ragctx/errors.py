@@ -97,13 +97,27 @@ class BudgetSpent(LimitError):
     """The next request would exceed what the question may still spend.
 
     The engine throws it into a work at the `yield`; a work may catch it and finish from what it already has.
+
+    Attributes:
+        what: "tokens", "money", "calls" or "seconds".
+        needs: what the next call may take; for seconds, those that the question had.
+        left: what is left.
+
+    Example:
+        >>> print(BudgetSpent("tokens", 1_234_567, 200))
+        the next call needs 1,234,567 tokens, 200 left of the budget: raise the budget or read less
+        >>> print(BudgetSpent("seconds", 30, 0))
+        the question's 30 seconds have passed: give it more time or read less
     """
 
     def __init__(self, what: str, needs: float, left: float) -> None:
         self.what, self.needs, self.left = what, needs, left
-        super().__init__(
-            f"the next call needs {needs:,.6g} {what}, {left:,.6g} left of the budget: raise the budget or read less"
-        )
+        if what == "seconds":
+            super().__init__(f"the question's {needs:,.6g} seconds have passed: give it more time or read less")
+            return
+        digits = ",.6g" if what == "money" else ",.0f"
+        told = f"the next call needs {needs:{digits}} {what}, {left:{digits}} left of the budget"
+        super().__init__(f"{told}: raise the budget or read less")
 
 
 class ModelError(RagctxError):

@@ -50,13 +50,17 @@ class Guard:
             BudgetSpent: one of the budget's ceilings would be exceeded; nothing is reserved.
         """
         if self.deadline is not None and now >= self.deadline:
-            raise BudgetSpent("seconds", now - self.deadline, 0)
+            raise self.late()
         needs = Amounts()
         for prepared in asked:
             needs.add(most(prepared))
         for what in ("tokens", "money", "calls"):
             self._refuse_over(what, getattr(needs, what))
         self.reserved.add(needs)
+
+    def late(self) -> BudgetSpent:
+        """The error of a passed deadline: it tells the seconds that the work had."""
+        return BudgetSpent("seconds", self.budget.seconds or 0 if self.budget is not None else 0, 0)
 
     def _refuse_over(self, what: str, needs: float) -> None:
         ceiling = getattr(self.budget, what) if self.budget is not None else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,6 @@ from ragctx.engine.exchange import Exchange
 from ragctx.engine.guard import Guard
 from ragctx.engine.ledger import NOTHING, Bill, Ledger, bill
 from ragctx.engine.prepare import Prepared
-from ragctx.errors import BudgetSpent
 from ragctx.work import Generate, Reply, Request
 
 
@@ -87,7 +85,7 @@ class Yielded:
     """
 
     def __init__(self, asked: Sequence[Prepared], account: Account, exchange: Exchange) -> None:
-        self._exchange = exchange
+        self._exchange, self._guard = exchange, account.guard
         self._all = asyncio.get_running_loop().create_future()
         self._parked = bool(asked)
         place = account.ledger.reserve(len(asked))
@@ -120,13 +118,12 @@ class Yielded:
         Raises:
             BudgetSpent: the deadline passed while calls were in flight. StoreError: a reply could not be stored.
         """
-        began = time.perf_counter()
         try:
             async with asyncio.timeout_at(deadline):
                 if self.slots:
                     await self._all
         except TimeoutError:
-            raise BudgetSpent("seconds", time.perf_counter() - began, 0) from None
+            raise self._guard.late() from None
         finally:
             for slot in self.slots:
                 slot.give_up(self._exchange)

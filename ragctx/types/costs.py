@@ -6,7 +6,9 @@ Tokens are the model's own; money is in the price table's currency; seconds are 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from ragctx.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,9 @@ class Budget:
         tokens: prompt plus output tokens billed. money: in the price table's currency.
         seconds: wall-clock from the question's first step. calls: model calls.
 
+    Raises:
+        ConfigError: a ceiling is below zero, or no number.
+
     Example:
         >>> Budget.of(20_000)
         Budget(tokens=20000, money=None, seconds=None, calls=None)
@@ -160,10 +165,19 @@ class Budget:
     seconds: float | None = None
     calls: int | None = None
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            ceiling: object = getattr(self, field.name)
+            number = isinstance(ceiling, int | float) and not isinstance(ceiling, bool) and ceiling >= 0
+            if ceiling is not None and not number:
+                raise ConfigError(
+                    f"a budget of {ceiling!r} {field.name} is none: give a number not below zero, or None"
+                )
+
     @classmethod
     def of(cls, budget: int | Budget | None) -> Budget | None:
         """A bare number is a ceiling in tokens."""
-        return cls(tokens=budget) if isinstance(budget, int) else budget
+        return budget if budget is None or isinstance(budget, Budget) else cls(tokens=budget)
 
 
 # Models of these roles embed and rank; they are not language models, so what they read is not "tokens billed to a

@@ -32,6 +32,9 @@ class Where:
         metadata: exact values.
         pages: first and last page, both included, counted from 1; documents without pages never match.
 
+    Raises:
+        BadQuestion: the pages are none, or the wrong way round.
+
     Example:
         >>> Where(documents=("*.pdf",)).admits(Document("lease.pdf", "..."))
         True
@@ -40,6 +43,13 @@ class Where:
     documents: tuple[str, ...] = ()
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     pages: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.pages is None:
+            return
+        numbers = isinstance(self.pages, tuple | list) and [type(page) for page in self.pages] == [int, int]
+        if not numbers or not 1 <= self.pages[0] <= self.pages[1]:
+            raise BadQuestion(f"pages={self.pages!r} are none: give the first and the last, from 1, e.g. (2, 5)")
 
     def admits(self, document: Document) -> bool:
         """Whether the document as a whole may be read (pages are filtered span by span)."""
@@ -73,7 +83,7 @@ class Question:
         answerable: gold label, evaluation only.
 
     Raises:
-        BadQuestion: the text is blank.
+        BadQuestion: the text is blank, or the answer type is no pydantic model.
 
     Example:
         >>> Question("What is the notice period?").id
@@ -95,6 +105,13 @@ class Question:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise BadQuestion("the question is empty: give it some text")
+        if self.answer_type is not None and not _is_model(self.answer_type):
+            raise BadQuestion(f"answer_type={self.answer_type!r} is no pydantic model: give a subclass of BaseModel")
         if not self.id:
             digest = hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
             object.__setattr__(self, "id", f"q-{digest[:12]}")
+
+
+def _is_model(kind: object) -> bool:
+    """Whether it is a pydantic model's class; told by what it can do, since importing pydantic takes a while."""
+    return isinstance(kind, type) and all(hasattr(kind, name) for name in ("model_validate", "model_json_schema"))

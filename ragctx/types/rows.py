@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ragctx.errors import ConfigError
 from ragctx.types.costs import Budget
 from ragctx.types.questions import Question, Turn, Where
 
@@ -110,12 +111,15 @@ def _budget(value: object) -> Budget:
     if isinstance(value, Budget):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        return Budget(tokens=value)
+        value = {"tokens": value}
     if not isinstance(value, Mapping) or not value.keys() <= {"tokens", "money", "seconds", "calls"}:
         raise ValueError("budget is a number of tokens, or an object with tokens, money, seconds, calls")
     if not all(isinstance(amount, int | float) and not isinstance(amount, bool) for amount in value.values()):
         raise ValueError("a budget's ceilings must be numbers")
-    return Budget(**value)
+    try:
+        return Budget(**value)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
 
 
 def _metadata(value: object) -> dict[str, Any]:

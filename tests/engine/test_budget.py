@@ -104,12 +104,12 @@ def test_the_deadline_aborts_calls_in_flight(engine_of, works, style):
         try:
             yield from works.one("slow")
         except BudgetSpent as error:
-            return said, error.what
+            return said, error.what, error.needs
 
     began = time.perf_counter()
     outcome = engine_of(reader).run(work(), budget=Budget(seconds=0.1))
     assert time.perf_counter() - began < 0.8
-    assert outcome.result() == ("quick", "seconds")
+    assert outcome.result() == ("quick", "seconds", 0.1)
     # the endpoint was sent the second prompt, so it may bill it: its rendered tokens are charged
     assert [(c.prompt, c.output) for c in outcome.usage.charges] == [(2 + 1, 1), (2 + 1, 0)]
     assert outcome.usage.charges[1].seconds > 0.05
@@ -126,6 +126,7 @@ def test_after_the_deadline_nothing_is_sent(engine_of, works):
 
     outcome = engine_of(reader).run(work(), budget=Budget(seconds=0.01))
     assert outcome.error.what == "seconds"
+    assert str(outcome.error).startswith("the question's 0.01 seconds have passed")
     assert not reader.calls
 
 
