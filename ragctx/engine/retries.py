@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import cast
 
 from ragctx.work import RETRYABLE, Failure, Reply
@@ -64,6 +66,7 @@ async def _try_on(
     """Go on after a first failure, which stamina is told of as its own first trial."""
     import stamina  # here, since most processes never see a failure
 
+    _say_nothing()
     number, reply, worth = 1, first, True
     try:
         async for trial in stamina.retry_context(
@@ -84,6 +87,23 @@ async def _try_on(
     except _Again as last:  # stamina's retries are switched off in this process
         reply = last.failure
     return replace(reply, attempts=number) if isinstance(reply, Failure) else reply
+
+
+@cache
+def _say_nothing() -> None:
+    """Keep our own waits out of stamina's log: an outcome says what failed, and attempts that helped are no news.
+
+    Other users of stamina in this process are told as before.
+    """
+    from stamina.instrumentation import RetryDetails, RetryHook, get_on_retry_hooks, set_on_retry_hooks
+
+    def of_others(hook: RetryHook) -> RetryHook:
+        def tell(details: RetryDetails) -> AbstractContextManager[None] | None:
+            return None if isinstance(details.caused_by, _Again) else hook(details)
+
+        return tell
+
+    set_on_retry_hooks([of_others(hook) for hook in get_on_retry_hooks()])
 
 
 def _wait(error: Exception) -> bool | float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import zlib
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ def _opened(path: Path) -> PdfReader:
     from pypdf import PdfReader
     from pypdf.errors import DependencyError, PyPdfError
 
+    _say_nothing()
     try:
         reader = PdfReader(path)
         # Many encrypted files open with an empty password: their owner only restricts printing and the like.
@@ -52,6 +54,16 @@ def _opened(path: Path) -> PdfReader:
         remedy = "check that it opens in a viewer, and save it again from there"
         raise UnreadableDocument(str(path), f"it is damaged or not a PDF ({error})", remedy) from error
     return reader
+
+
+def _say_nothing() -> None:
+    """Keep pypdf's remarks on odd files to itself, since what matters of them is a problem on record.
+
+    Whoever gave its logger a level wants to hear them, and does.
+    """
+    logger = logging.getLogger("pypdf")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.CRITICAL)
 
 
 def _said(reader: PdfReader) -> tuple[str, dict[str, str]]:
