@@ -72,7 +72,7 @@ class _Run:
         self._store, self._engine, self._make_job, self._ceiling, self._tell = store, engine, make_job, ceiling, tell
         self._models, self._notes = engine.models, store.notes
         self._clock = Clock.at(status(store))
-        self._rows = _pending(store)
+        self._rows = store.every_pending()
         self._held: PlannedRow | None = None
         self._under_way: dict[str, _UnderWay] = {}
 
@@ -167,13 +167,6 @@ class _Run:
     def _stop(self, reason: str) -> None:
         self._store.stopped(reason)
         self._tell(Stopped(reason, self._clock.tick.pending))
-
-
-def _pending(store: JobStore) -> Iterator[PlannedRow]:
-    after = -1
-    while page := store.pending(after):
-        yield from page
-        after = page[-1].turn
 
 
 def _cancelled(outcome: Outcome[Answer]) -> bool:

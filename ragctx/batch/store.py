@@ -154,6 +154,13 @@ class JobStore:
         """The next rows to be asked, in the job's own order, whose turn comes after `after`."""
         return [self._planned(*row) for row in self._database.all(queries.PENDING, after, limit)]
 
+    def every_pending(self) -> Iterator[PlannedRow]:
+        """All rows to be asked, in the job's own order, read a page at a time."""
+        after = -1
+        while page := self.pending(after):
+            yield from page
+            after = page[-1].turn
+
     def results(self) -> Iterator[RowResult]:
         """Every finished row in the order the questions were given, read a page at a time."""
         after = -1

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
     from ragctx.pipeline import Pipeline
     from ragctx.questions import Questions
+    from ragctx.routing import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,24 @@ class Run:
         prices = pipeline.models.reader.prices
         if prices is None or self.max_cost is not None or self.yes or self._nothing_left():
             return
-        total = pipeline.plan(self.questions, budget=self.settings.budget, strategy=self.strategy).totals.money
+        total = self._planned(pipeline).totals.money
         bill = f"{money(total.expected)} to {money(total.high, prices.currency)}" if total else "an unknown amount"
         if not sys.stdin.isatty():
             raise ConfigError(f"this job may cost {bill}: set a ceiling with --max-cost, or agree with --yes")
         if not typer.confirm(f"This job may cost {bill}. Go on?", err=True):
             typer.echo("nothing was spent", err=True)
             raise typer.Exit(INTERRUPTED)
+
+    def _planned(self, pipeline: Pipeline) -> Plan:
+        """What is still to be asked: the rows that a job has left as they were planned, or a plan of all of them."""
+        from ragctx.batch import JobStore
+        from ragctx.routing import Plan, PlanRow
+
+        if not self.job.exists():
+            return pipeline.plan(self.questions, budget=self.settings.budget, strategy=self.strategy)
+        with JobStore.open(self.job) as store:
+            left = [PlanRow(row.question, row.decision) for row in store.every_pending()]
+        return Plan(tuple(left))
 
     def _nothing_left(self) -> bool:
         return self.job.exists() and not self._status().pending

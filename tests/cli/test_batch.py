@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import time
 
@@ -120,6 +121,20 @@ def test_resume_needs_nothing_but_the_file(ragctx, documents, reader, asked, tmp
     done = ragctx("batch", "resume", "../a.sqlite", "--retry-failed")
     assert (done.code, done.err.count("error")) == (0, 0), done.err
     assert ragctx("batch", "resume", "../a.sqlite", "-o", "window=5").code == 2
+
+
+def test_a_resumed_job_is_quoted_for_the_rows_that_are_left(ragctx, documents, reader, asked):
+    prices = PRICED[PRICED.index("[prices]") :]
+    failing = reader(FLAKY + prices)
+    whole = _quoted(ragctx("batch", "run", asked, "-j", "a.sqlite", "-d", documents, "-r", failing))
+    assert ragctx("batch", "run", asked, "-j", "a.sqlite", "-d", documents, "-r", failing, "--yes").code == 7
+    left = _quoted(ragctx("batch", "resume", "a.sqlite", "--retry-failed"))
+    assert whole / 4 < left < whole / 2  # one of three
+
+
+def _quoted(refused) -> float:
+    assert refused.code == 2
+    return float(re.search(r"may cost ([\d.]+) to", refused.err)[1])
 
 
 def test_a_priced_reader_needs_a_ceiling_or_a_yes(ragctx, documents, reader, asked, monkeypatch):
