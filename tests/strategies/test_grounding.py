@@ -224,6 +224,21 @@ def test_the_fixed_refusal_needs_no_note(said: str) -> None:
     assert answer(said, Corpus.of(LEASE)).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("data", "said", "noted"),
+    [
+        (None, "The salary is not mentioned in the provided context.", True),
+        (None, "Not in the documents.", False),
+        ({"salary": None}, '{"salary": null}', False),
+    ],
+)
+def test_words_in_place_of_data_are_kept(data: object, said: str, noted: bool) -> None:
+    corpus = Corpus.of(LEASE)
+    made = grounded(Question("Salary?"), "full", Completion(said), corpus.everything(), corpus, data=data)
+    assert not made.answerable
+    assert made.notes == ((f"taken for a refusal; the model wrote: {said}",) if noted else ())
+
+
 def test_confidence_and_warnings() -> None:
     corpus = Corpus.of(LEASE)
     assert answer("Three months.", corpus).confidence is None
