@@ -133,8 +133,6 @@ class LangChainReader:
 
     def _reply(self, request: Generate, message: Any, seconds: float) -> Reply:  # noqa: ANN401
         text = _text(message)
-        if not text.strip():
-            return Failure("empty", f"{self.facts.name} sent an empty answer: look at the model's log")
         usage: Mapping[str, Any] | None = getattr(message, "usage_metadata", None)
         counter = self.facts.counter
         if usage is None:
@@ -142,6 +140,9 @@ class LangChainReader:
         else:
             prompt, output = usage["input_tokens"], usage["output_tokens"]
             cached = (usage.get("input_token_details") or {}).get("cache_read") or 0
+        if not text.strip():  # it is billed all the same
+            told = f"{self.facts.name} sent an empty answer: look at the model's log"
+            return Failure("empty", told, prompt_tokens=prompt, output_tokens=output)
         said = getattr(message, "response_metadata", None) or {}
         finish = _FINISH.get(str(said.get("finish_reason") or said.get("stop_reason") or ""), "stop")
         return Completion(text, prompt, output, cached, (), finish, seconds, exact=usage is not None)

@@ -82,6 +82,9 @@ def test_what_a_provider_raises_is_a_failure(label, kind):
 
 def test_an_empty_answer():
     assert ask(open_model(FakeListChatModel(responses=[" "])))[0].kind == "empty"
+    usage = {"input_tokens": 30, "output_tokens": 2, "total_tokens": 32}
+    reply, _ = ask(open_model(GenericFakeChatModel(messages=iter([AIMessage("", usage_metadata=usage)]))))
+    assert (reply.kind, reply.prompt_tokens, reply.output_tokens) == ("empty", 30, 2)
 
 
 def test_a_slow_model_ends_at_the_timeout():
