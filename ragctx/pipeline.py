@@ -122,7 +122,7 @@ class Pipeline:
             strategies: those the router may choose; all installed ones by default.
             policy: a policy file in place of the shipped one.
             lam: lambda, the weight of normalised cost.
-            prices: of the reader, where the price table does not know it.
+            prices: of the reader; no price is known that is not given.
             cache: keep greedy replies on disk and reuse them for identical requests.
             attempts: tries for a call that may succeed next time (a server error, a rate limit, a timeout).
             folder: where text store and indexes live, in place of the cache folder.

@@ -171,7 +171,8 @@ class Failure:
         message: what happened and what to do next, fit to be shown to a person.
         retry_after: seconds the server asked to wait, where it said.
         attempts: how many times it was tried.
-        prompt_tokens: billed although the reply is unusable (an empty or malformed completion). output_tokens: likewise.
+        prompt_tokens: billed although the reply is unusable (an empty or malformed completion).
+        output_tokens: likewise.
     """
 
     kind: FailureKind

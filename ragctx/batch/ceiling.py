@@ -16,7 +16,7 @@ class Ceiling:
     Rows are begun on one thread and finished on another, so all is under a lock.
 
     Attributes:
-        most: None for no ceiling. spent: by every run so far, in the price table's currency.
+        most: None for no ceiling. spent: by every run so far, in the currency of the reader's `Prices`.
     """
 
     most: float | None

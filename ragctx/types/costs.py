@@ -1,6 +1,6 @@
 """What reading costs: ranges before, charges after, and the budget between them.
 
-Tokens are the model's own; money is in the price table's currency; seconds are wall-clock of the calls.
+Tokens are the model's own; money is in the currency of the reader's `Prices`; seconds are wall-clock of the calls.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Budget:
     """A ceiling for one question over all its calls; None means no ceiling.
 
     Attributes:
-        tokens: prompt plus output tokens billed. money: in the price table's currency.
+        tokens: prompt plus output tokens billed. money: in the currency of the reader's `Prices`.
         seconds: wall-clock from the question's first step. calls: model calls.
 
     Raises:

@@ -53,7 +53,7 @@ def totals(value: Plan) -> str:
     parts = [
         count(len(value.rows), "question"),
         f"{spread(sums.tokens)} tokens",
-        f"{spread(sums.calls)} calls",
+        count(sums.calls.expected, "call") if sums.calls.low == sums.calls.high else f"{spread(sums.calls)} calls",
         f"{seconds(sums.seconds.expected)} of model time" if sums.seconds else "time unknown",
     ]
     parts += [f"money {money(sums.money.expected)} (at most {money(sums.money.high)})"] if sums.money else []
