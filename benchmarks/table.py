@@ -1,0 +1,66 @@
+"""Writes the stored figures of the core into `benchmarks/README.md`: `python benchmarks/table.py`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MARK = "<!-- core-table -->"
+
+# figure, what it is, what was asked of it
+ROWS = [
+    ("import_s", "`import ragctx`, seconds", "under 0.2, no torch"),
+    ("help_s", "`ragctx --help`, seconds", "under 0.7"),
+    ("core_packages", "packages of the core install", "at most 50, no torch"),
+    ("engine_ms_per_request", "engine overhead, milliseconds a request", "under 1"),
+    ("engine_memory_growth_mb", "memory growth over 10,000 questions, MB", "flat"),
+    ("prefix_reuse_ratio", "throughput with the prefix reused, times", "at least 5"),
+    ("prefix_identical", "same texts as from scratch", "identical"),
+    ("index_vs_encoder", "indexing speed over the raw encoder's", "at least 0.9"),
+    ("index_mb_per_s", "indexing, MB a second", ""),
+    ("encoder_mb_per_s", "the raw encoder, MB a second", ""),
+    ("reindex_s", "second run with nothing changed, seconds", "under 2"),
+    ("gigabyte_peak_mb", "peak memory over 1 GB of text, MB", "under 2,000"),
+    ("gigabyte_index_s", "indexing 1 GB (BM25), seconds", ""),
+    ("gigabyte_ask_s", "asking over 1 GB, seconds a question", ""),
+    ("kills", "kills", "100"),
+    ("while_writing", "of them while rows were being written", "at least 80"),
+    ("lost", "answers lost", "0"),
+    ("doubled", "answers doubled", "0"),
+    ("corrupt", "stores corrupt", "0"),
+    ("billed_twice", "calls billed twice", "at most those in flight"),
+    ("in_flight_bound", "calls in flight at the kills", ""),
+]
+
+
+def lines(result: dict[str, object]) -> list[str]:
+    """Two Markdown tables: the figures, and recall by set and retriever."""
+    told = [f"Taken on {result['date']}: `{result['command']}`.", "", "| figure | measured | asked |", "|---|--:|---|"]
+    told += [f"| {what} | {_cell(result[name])} | {asked} |" for name, what, asked in ROWS if name in result]
+    told += ["", "| recall@10 | questions | chunks | BM25 | dense | hybrid |", "|---|--:|--:|--:|--:|--:|"]
+    recall = result.get("recall") or {}
+    assert isinstance(recall, dict)
+    for name, row in recall.items():
+        scores = [f"{row[retriever]:.3f}" for retriever in ("bm25", "dense", "hybrid")]
+        told.append(f"| {name} | {row['questions']} | {row['chunks']:,} | {' | '.join(scores)} |")
+    return told
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def main() -> None:
+    result = json.loads((HERE / "results" / "core.json").read_text())
+    page = HERE / "README.md"
+    body = "\n".join([MARK, "", *lines(result), "", "<!-- end -->"])
+    text = re.sub(rf"{MARK}(.*?<!-- end -->)?", lambda _: body, page.read_text(), count=1, flags=re.DOTALL)
+    page.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
