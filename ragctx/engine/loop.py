@@ -22,13 +22,16 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
+        # Whatever is submitted stands in the loop's queue before its end does: it is run or cancelled, never lost.
+        self._gate = threading.Lock()
+        self._ending = False
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
         self._thread.start()
 
     @property
     def stopped(self) -> bool:
         """Whether it takes no more work."""
-        return self._loop.is_closed()
+        return self._ending
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine there.
@@ -39,16 +42,18 @@ class LoopThread:
         if threading.get_ident() == self._thread.ident:
             coroutine.close()
             raise ConfigError("a backend called the engine from the engine's own loop: let it call its endpoint only")
-        if self.stopped:
-            coroutine.close()
-            raise ConfigError("this engine is closed: make a new one")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        with self._gate:
+            if not self._ending:
+                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        coroutine.close()
+        raise ConfigError("this engine is closed: make a new one")
 
     def stop(self) -> None:
         """End the loop; what still runs on it is cancelled."""
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with self._gate:
+            if not self._ending:
+                self._ending = True
+                self._loop.call_soon_threadsafe(self._loop.stop)
         if threading.get_ident() != self._thread.ident:
             self._thread.join()
 

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any
 
 from ragctx.engine.flow import Flow, Item, Wanted
@@ -51,9 +53,12 @@ class Site:
                 taken.extend(fresh)
                 while taken:
                     yield taken.popleft()
+        except CancelledError:  # the engine was closed from another thread, which has cancelled the flow
+            return
         finally:
-            if not thread.stopped:
-                thread.submit(plant.shut(flow, taken)).result()
+            with suppress(CancelledError, ConfigError):  # likewise, between this line and the next
+                if not thread.stopped:
+                    thread.submit(plant.shut(flow, taken)).result()
 
     async def aitems(self, jobs: Jobs, wanted: Wanted) -> AsyncGenerator[Event | Outcome[Any], None]:
         """What happens, for an async caller in whatever loop it runs."""

@@ -74,6 +74,7 @@ def test_the_callers_loop_is_never_held_up(engine_of, works, style):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_memory_is_flat_over_ten_thousand_jobs(engine_of, works):
     engine = engine_of(Scripted(default="yes", record=False))
     text = "x" * 2400  # keeping them all would be 24 MB
