@@ -58,7 +58,9 @@ def _overhead(_: argparse.Namespace) -> dict[str, object]:
 def _prefix(wanted: argparse.Namespace) -> dict[str, object]:
     if find_spec("torch") is None:
         return _null(NO_LOCAL, "prefix_reuse_ratio")
-    return prefix.measure(f"local:{wanted.model}" if wanted.model else "local:smollm2-135m", tokens=6000)
+    return prefix.measure(
+        f"local:{wanted.model}" if wanted.model else "local:smollm2-135m", sample=3 if wanted.quick else None
+    )
 
 
 def _indexing(wanted: argparse.Namespace) -> dict[str, object]:

@@ -59,19 +59,22 @@ def serve(spec: str, batches: list[list[Generate]], *, share: bool) -> tuple[flo
 
 
 def measure(
-    spec: str = "local:smollm2-135m", tokens: int = 6000, questions: int = 10, new: int = 32
+    spec: str = "local:smollm2-135m", tokens: int = 6000, questions: int = 10, new: int = 32, sample: int | None = None
 ) -> dict[str, object]:
-    """Both ways in one run, and their ratio."""
+    """Both ways in one run, and their ratio; with `sample`, only so many are asked from scratch, and scaled up."""
     backend = open_model(spec)
     text = document(backend.facts.counter.count, tokens)
     asked = requests(text, questions, new)
-    alone, alone_texts = serve(spec, [[request] for request in asked], share=False)
+    scratch = asked[:sample]
+    seconds, alone_texts = serve(spec, [[request] for request in scratch], share=False)
+    alone = seconds * len(asked) / len(scratch)
     together, together_texts = serve(spec, [asked], share=True)
     return {
         "prefix_reuse_ratio": round(alone / together, 2),
         "prefix_alone_s": round(alone, 2),
         "prefix_together_s": round(together, 2),
-        "prefix_identical": alone_texts == together_texts,
+        "prefix_identical": alone_texts == together_texts[: len(scratch)],
+        "prefix_from_scratch": len(scratch),
         "prefix_document_tokens": backend.facts.counter.count(text),
         "prefix_questions": questions,
     }
@@ -81,4 +84,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="local:smollm2-135m")
     parser.add_argument("--tokens", type=int, default=6000)
-    print(json.dumps(measure(parser.parse_args().model, parser.parse_args().tokens), indent=2))
+    parser.add_argument("--sample", type=int, help="ask only so many from scratch, and scale up")
+    chosen = parser.parse_args()
+    print(json.dumps(measure(chosen.model, chosen.tokens, sample=chosen.sample), indent=2))

@@ -17,6 +17,7 @@ ROWS = [
     ("engine_ms_per_request", "engine overhead, milliseconds a request", "under 1"),
     ("engine_memory_growth_mb", "memory growth over 10,000 questions, MB", "flat"),
     ("prefix_reuse_ratio", "throughput with the prefix reused, times", "at least 5"),
+    ("prefix_from_scratch", "of ten questions, asked from scratch (scaled to ten)", ""),
     ("prefix_identical", "same texts as from scratch", "identical"),
     ("index_vs_encoder", "indexing speed over the raw encoder's", "at least 0.9"),
     ("index_mb_per_s", "indexing, MB a second", ""),
