@@ -30,6 +30,39 @@ class Floor:
     threads: ThreadPoolExecutor
 
 
+class News:
+    """What a listener hears of one work: how far it is, and its final text.
+
+    It knows nothing of the driver: a work that is over is freed at once then, not at the next collection of cycles.
+
+    Args:
+        key: of the job. ledger: of the work. emit: takes the events on the loop thread; None where nobody listens.
+    """
+
+    def __init__(self, key: str, ledger: Ledger, emit: Emit | None) -> None:
+        self._key, self._ledger, self._emit = key, ledger, emit
+        self._done = self._asked = 0
+
+    def asking(self, count: int) -> None:
+        """So many requests are about to be asked."""
+        self._asked += count
+        self._tell()
+
+    def replied(self) -> None:
+        """One more request has its reply."""
+        self._done += 1
+        self._tell()
+
+    def hear(self, text: str, restart: bool) -> None:
+        """New text of the final completion."""
+        if self._emit is not None:
+            self._emit(Delta(self._key, text, restart))
+
+    def _tell(self) -> None:
+        if self._emit is not None:
+            self._emit(Progress(self._key, self._done, self._asked, self._ledger.tokens))
+
+
 class Driver(Generic[T]):
     """One work's loop: step, check the budget, ask, wait for its own replies only, step again.
 
@@ -40,11 +73,12 @@ class Driver(Generic[T]):
     """
 
     def __init__(self, job: Job[T], floor: Floor, emit: Emit | None = None, *, stream: bool = False) -> None:
-        self.job, self._floor, self._emit = job, floor, emit
+        self.job, self._floor = job, floor
         self._exchange = floor.exchanges.of(job.store)
         self._stepper = Stepper(job, floor.preparer)
-        self._account = Account(Guard(job.budget), Ledger(), self._changed, self._hear if stream and emit else None)
-        self._done = self._asked = 0
+        ledger = Ledger()
+        self._news = News(job.key, ledger, emit)
+        self._account = Account(Guard(job.budget), ledger, self._news.replied, self._news.hear if stream else None)
 
     def outcome(self, value: T | None = None, error: Exception | None = None) -> Outcome[T]:
         """An outcome with the ledger so far."""
@@ -87,24 +121,11 @@ class Driver(Generic[T]):
     async def _replies(self, step: Asked) -> list[Any]:
         guard = self._account.guard
         guard.admit(step.prepared, asyncio.get_running_loop().time())
-        self._asked += len(step.prepared)
-        self._tell()
+        self._news.asking(len(step.prepared))
         return await Yielded(step.prepared, self._account, self._exchange).replies(guard.deadline)
 
     def _thrower(self, error: Exception) -> Callable[[], Step]:
         return lambda: self._stepper.throw(error)
-
-    def _changed(self) -> None:
-        self._done += 1
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._emit is not None:
-            self._emit(Progress(self.job.key, self._done, self._asked, self._account.ledger.tokens))
-
-    def _hear(self, text: str, restart: bool) -> None:
-        assert self._emit is not None
-        self._emit(Delta(self.job.key, text, restart))
 
 
 def cancelled(driver: Driver[T]) -> Outcome[T]:

@@ -125,16 +125,19 @@ class Yielded:
         except TimeoutError:
             raise self._guard.late() from None
         finally:
-            for slot in self.slots:
+            # Slots know their yield: they let go of each other here, or a work would stay until cycles are collected.
+            slots, self.slots = self.slots, []
+            for slot in slots:
                 slot.give_up(self._exchange)
             self._unpark()
-        return [_reply(result) for result in self._results()]
+        return [_reply(result) for result in _results(slots)]
 
-    def _results(self) -> list[Result]:
-        """Every slot's result, or only the first that is an error of the store: the other slots were given up."""
-        results = [slot.result for slot in self.slots if slot.result is not None]
-        broken = [result for result in results if isinstance(result.reply, Exception)]
-        return broken[:1] or results
+
+def _results(slots: Sequence[Slot]) -> list[Result]:
+    """Every slot's result, or only the first that is an error of the store: the other slots were given up."""
+    results = [slot.result for slot in slots if slot.result is not None]
+    broken = [result for result in results if isinstance(result.reply, Exception)]
+    return broken[:1] or results
 
 
 def _reply(result: Result) -> Reply:

@@ -100,6 +100,20 @@ def test_memory_is_flat_over_ten_thousand_jobs(engine_of, works):
     assert after - before < 0.5e6
 
 
+def test_a_work_that_is_over_is_freed_at_once(engine_of, works):
+    """No reference cycles: what a work held does not stay until the collector happens to run."""
+    engine = engine_of(Scripted(default="yes", record=False))
+    list(engine.map(works.jobs(100)))
+    gc.collect()
+    gc.disable()
+    try:
+        list(engine.map(works.jobs(200)))
+        list(engine.map([Job(str(i), lambda i=i: works.chain(f"{i} a", f"{i} b")) for i in range(200)]))
+        assert gc.collect() < 200  # one object for every other work would be a cycle somewhere
+    finally:
+        gc.enable()
+
+
 def test_batches_stay_full_under_load(engine_of, works):
     """Works whose replies have just come back catch the next batch: few calls are nearly empty."""
     reader = Scripted([Rule("", "yes", delay=0.005)], batch=32)
