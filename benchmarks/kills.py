@@ -28,11 +28,13 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ragctx.batch import JobStore, export, open_job, run_job
+from ragctx.batch.database import Database
+from ragctx.batch.replies import JobReplies
 from ragctx.engine import Engine, Job
 from ragctx.errors import StoreCorrupt
 from ragctx.readers.scripted import ScriptedRemote
@@ -42,6 +44,8 @@ from ragctx.work import Completion, Generate, Message, Reply, Request, Success, 
 
 ROWS = 150
 CALLS = 5
+IN_FLIGHT = 16
+MOST_CALLS = 3 * IN_FLIGHT  # that a worker can have in flight: three for each question
 KILLS_PER_JOB = 10
 
 
@@ -95,7 +99,11 @@ def make_job(question: Question, decision: Decision) -> Job[Answer]:
 
 
 class LoggedReader(ScriptedRemote):
-    """Writes a line for each call as it begins, then waits a little."""
+    """Writes a line for each call as it begins, then waits a little.
+
+    What it says is a function of the prompt, in every worker the same one: so it has the same identity in all of them,
+    or no worker could replay what an earlier one was told.
+    """
 
     def __init__(self, log: Callable[[str], None]) -> None:
         super().__init__(
@@ -104,6 +112,7 @@ class LoggedReader(ScriptedRemote):
             prices=Prices(1.0, 2.0),
             record=False,
         )
+        self._facts = replace(self._facts, identity="the same in every process")
         self._log = log
 
     async def call(self, request: Request, emit: Callable[[str], None]) -> Reply:
@@ -115,20 +124,15 @@ class LoggedReader(ScriptedRemote):
         return reply
 
 
-class LoggedStore:
+class LoggedReplies(JobReplies):
     """The job's reply store; writes a line for each reply as it is acknowledged."""
 
-    def __init__(self, store: JobStore, log: Callable[[str], None]) -> None:
-        self._replies, self._log = store.replies, log
-
-    def get(self, key: str) -> Success | None:
-        return self._replies.get(key)
-
-    def put(self, key: str, reply: Success) -> None:
-        self.put_all([(key, reply)])
+    def __init__(self, database: Database, log: Callable[[str], None]) -> None:
+        super().__init__(database)
+        self._log = log
 
     def put_all(self, replies: Sequence[tuple[str, Success]]) -> None:
-        self._replies.put_all(replies)
+        super().put_all(replies)
         for _, reply in replies:
             assert isinstance(reply, Completion)
             self._log(f"stored {reply.text}")
@@ -144,8 +148,9 @@ def work(job: Path, log: Path, report: Callable[[str], None]) -> None:
 
     with (
         open_job(job, questions=questions(), configuration={"delay": "small"}, manifest="none", plan=plan) as store,
-        Engine({"reader": LoggedReader(write)}, store=LoggedStore(store, write), in_flight=16) as engine,
+        Engine({"reader": LoggedReader(write)}, in_flight=IN_FLIGHT) as engine,
     ):
+        store.replies = LoggedReplies(store._database, write)
         for result in run_job(store, engine, make_job):
             report(result.id)
         export(store, job.with_suffix(".jsonl"))
@@ -290,6 +295,8 @@ def count_calls(trial: Trial, tally: Tally) -> None:
     for process in reversed([*began]):  # the last worker first: what of a killed one was called again after it
         if process in trial.killed:
             in_flight = len(began[process] - stored[process])
+            if in_flight > MOST_CALLS:
+                raise SystemExit(f"{in_flight} calls seem to have been in flight: no reply was acknowledged")
             tally.in_flight_bound += in_flight
             tally.over_bound += len(began[process] & seen) > in_flight
         seen |= began[process]
