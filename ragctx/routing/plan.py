@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from ragctx.errors import ConfigError, LimitError
 from ragctx.routing.costs import figure
-from ragctx.types import Budget, Candidate, Decision, Estimate, Question, Range, Turn, Where
-from ragctx.types.documents import Scalar
+from ragctx.types import Candidate, Decision, Estimate, Question, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class Plan:
         """One line of JSON; a question's `answer_type`, a class, is not in it."""
         from ragctx.types.serial import dump
 
-        return dump(_StoredPlan(tuple(_StoredRow(_stored(r.question), r.decision) for r in self.rows), self.notes))
+        return dump(self)
 
     def _repr_html_(self) -> str:
         from importlib import import_module
@@ -125,43 +124,7 @@ class Plan:
         """
         from ragctx.types.serial import load
 
-        stored = load(_StoredPlan, text)
-        return cls(tuple(PlanRow(row.question.question(), row.decision) for row in stored.rows), stored.notes)
-
-
-@dataclass(frozen=True, slots=True)
-class _StoredQuestion:
-    """A question without its schema class."""
-
-    text: str
-    id: str
-    history: tuple[Turn, ...] = ()
-    where: Where | None = None
-    instructions: str = ""
-    budget: Budget | None = None
-    answers: tuple[str, ...] = ()
-    kind: str = ""
-    answerable: bool | None = None
-    metadata: Mapping[str, Scalar] = field(default_factory=dict)
-
-    def question(self) -> Question:
-        return Question(**{f.name: getattr(self, f.name) for f in fields(self)})
-
-
-@dataclass(frozen=True, slots=True)
-class _StoredRow:
-    question: _StoredQuestion
-    decision: Decision
-
-
-@dataclass(frozen=True, slots=True)
-class _StoredPlan:
-    rows: tuple[_StoredRow, ...]
-    notes: tuple[str, ...] = ()
-
-
-def _stored(question: Question) -> _StoredQuestion:
-    return _StoredQuestion(**{f.name: getattr(question, f.name) for f in fields(_StoredQuestion)})
+        return load(cls, text)
 
 
 def _sum(ranges: Iterable[Range]) -> Range:

@@ -13,6 +13,8 @@ from ragctx.types.documents import Document, Scalar
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+else:
+    BaseModel = object  # importing pydantic takes a while, and whoever looks at the annotations needs some class
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Question:
     id: str = ""
     history: tuple[Turn, ...] = ()
     where: Where | None = None
-    answer_type: type[BaseModel] | None = None
+    answer_type: type[BaseModel] | None = field(default=None, metadata={"exclude": True})  # a class: no JSON holds it
     instructions: str = ""
     budget: Budget | None = None
     answers: tuple[str, ...] = ()
