@@ -34,6 +34,7 @@ def decide(
     budget: int | Budget | None = None,
     *,
     only: str | None = None,
+    strict: bool = True,
 ) -> Decision:
     """The strategy for one question, with everything the choice was made from; no model is called.
 
@@ -46,68 +47,41 @@ def decide(
         lam: lambda, the weight of normalised cost against quality; the policy's when not given.
         budget: ceiling for this question; a number is tokens.
         only: the strategy the user named: it is checked against window and budget, and nothing is compared.
+        strict: False gives, where this question cannot be read, a decision that names no strategy, and `why` says so:
+            one question of many, over the limits or with a filter that admits no document, stops none of the others.
 
     Raises:
         LimitError: no strategy is within window and budget; every one is listed with its reason. A strategy named by
-            `only` raises its own error, e.g. DoesNotFit. BadQuestion: its filter admits no document.
-        UnknownName: `only` is not among the strategies. ConfigError: there is no strategy, or lambda is below 0.
+            `only` raises its own error, e.g. DoesNotFit. BadQuestion: its filter admits no document. Neither is raised
+            where `strict` is False.
+        UnknownName: `only` is not among the strategies. ConfigError: there is no strategy, the one named by `only` can
+            read no question here at all (e.g. MissingExtra), or lambda is below 0.
     """
-    tolerated = () if only else (LimitError, ConfigError)
-    decision = _considered(question, corpus, models, strategies, policy, lam, budget, only, tolerated)
-    if not decision.strategy:
-        raise LimitError(decision.why)
-    return decision
-
-
-def consider(
-    question: Question,
-    corpus: Corpus,
-    models: Models,
-    strategies: Mapping[str, Strategy],
-    policy: Policy | None = None,
-    lam: float | None = None,
-    budget: int | Budget | None = None,
-    *,
-    only: str | None = None,
-) -> Decision:
-    """As `decide`, but where this question cannot be read the decision names no strategy and `why` says so.
-
-    So one question of many, over the limits or with a filter that admits no document, stops none of the others.
-
-    Raises:
-        ConfigError: the strategy named by `only` can read no question here at all, e.g. MissingExtra.
-    """
-    policy = policy or Policy.load()
-    lam = policy.lam if lam is None else lam
-    tolerated = (LimitError,) if only else (LimitError, ConfigError)
-    try:
-        return _considered(question, corpus, models, strategies, policy, lam, budget, only, tolerated)
-    except BadQuestion as error:
-        return Decision("", str(error), policy=policy.label, lam=lam)
-
-
-def _considered(
-    question: Question,
-    corpus: Corpus,
-    models: Models,
-    strategies: Mapping[str, Strategy],
-    policy: Policy | None,
-    lam: float | None,
-    budget: int | Budget | None,
-    only: str | None,
-    tolerated: tuple[type[RagctxError], ...],
-) -> Decision:
-    """The decision; an error of a strategy that is not tolerated is raised, the others put that strategy out."""
     policy = policy or Policy.load()
     lam = policy.lam if lam is None else lam
     allowed = _allowed(strategies, only)
     if lam < 0:
         raise ConfigError(f"lambda is {lam}: it weighs cost against quality, give 0 or more")
     ceiling = costs.tightest(question.budget, Budget.of(budget))
-    found = signals(question, corpus, models, policy, retrieval=only is None)
-    looks = [_look(name, allowed[name], question, corpus, models, ceiling, tolerated) for name in sorted(allowed)]
-    candidates = _scored(looks, question, models, policy, found, lam)
-    return _decision(candidates, found, policy, lam, only)
+    tolerated = _tolerated(only, strict=strict)
+    try:
+        found = signals(question, corpus, models, policy, retrieval=only is None)
+        looks = [_look(name, allowed[name], question, corpus, models, ceiling, tolerated) for name in sorted(allowed)]
+    except BadQuestion as error:
+        if strict:
+            raise
+        return Decision("", str(error), policy=policy.label, lam=lam)
+    decision = _decision(_scored(looks, question, models, policy, found, lam), found, policy, lam, only)
+    if strict and not decision.strategy:
+        raise LimitError(decision.why)
+    return decision
+
+
+def _tolerated(only: str | None, *, strict: bool) -> tuple[type[RagctxError], ...]:
+    """Errors that put a strategy out and stop nothing; the others are raised."""
+    if only is None:
+        return LimitError, ConfigError
+    return () if strict else (LimitError,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ragctx.corpus import Corpus
 from ragctx.errors import BadQuestion, ConfigError, DoesNotFit, LimitError, MissingExtra, UnknownName
 from ragctx.models import ModelFacts, Models
-from ragctx.routing import Policy, consider, decide
+from ragctx.routing import Policy, decide
 from ragctx.routing.decide import choose
 from ragctx.strategies import Full, Retrieve
 from ragctx.types import Budget, Candidate, Decision, Estimate, Question, Where
@@ -70,7 +70,7 @@ def test_nothing_left_lists_every_rejection(corpus: Corpus, models: Models, too_
         decide(FACT, corpus, models, strategies, budget=300)
     assert "full: needs 11,204 tokens, window 8,192" in str(caught.value)
     assert "retrieve: may need 500 tokens, budget 300" in str(caught.value)
-    decision = consider(FACT, corpus, models, strategies, budget=300)
+    decision = decide(FACT, corpus, models, strategies, budget=300, strict=False)
     assert (decision.strategy, decision.why) == ("", str(caught.value))
     assert all(candidate.rejected for candidate in decision.candidates)
 
@@ -114,22 +114,24 @@ def test_naming_the_strategy_compares_nothing(corpus: Corpus, models: Models, tw
 def test_one_question_that_fits_nothing_stops_no_plan(
     corpus: Corpus, models: Models, two: Strategies, too_long: Any, fixed: Any
 ) -> None:
-    decision = consider(FACT, corpus, models, {"full": too_long, "retrieve": fixed("retrieve", 400)}, only="full")
+    decision = decide(
+        FACT, corpus, models, {"full": too_long, "retrieve": fixed("retrieve", 400)}, only="full", strict=False
+    )
     assert decision.strategy == ""
     assert "full: needs 11,204 tokens, window 8,192" in decision.why
     assert decision.rejected[0].estimate.prompt.expected == 11_204
     with pytest.raises(UnknownName):
-        consider(FACT, corpus, models, two, only="retreive")
+        decide(FACT, corpus, models, two, only="retreive", strict=False)
     missing = fixed("prune", refusal=MissingExtra("pruning", "local", "torch"))
     with pytest.raises(MissingExtra):
-        consider(FACT, corpus, models, {"prune": missing}, only="prune")
+        decide(FACT, corpus, models, {"prune": missing}, only="prune", strict=False)
 
 
 @pytest.mark.parametrize("only", [None, "full", "retrieve"])
 def test_a_filter_that_admits_nothing_stops_no_plan(corpus: Corpus, models: Models, only: str | None) -> None:
     strategies = {"full": Full(), "retrieve": Retrieve(retriever="bm25")}
     asked = Question("Which bank holds the deposit?", where=Where(documents=("nowhere.txt",)))
-    decision = consider(asked, corpus, models, strategies, only=only)
+    decision = decide(asked, corpus, models, strategies, only=only, strict=False)
     assert (decision.strategy, decision.candidates) == ("", ())
     assert "'nowhere.txt') admits no document" in decision.why
     assert decision.policy == Policy.load().label
@@ -197,7 +199,9 @@ def test_raising_lambda_never_picks_a_dearer_strategy(
 def test_a_choice_is_never_over_its_budget(
     corpus: Corpus, models: Models, fixed: Any, menu: Any, question: Question, ceiling: int, calls: int
 ) -> None:
-    decision = consider(question, corpus, models, made(fixed, menu), budget=Budget(tokens=ceiling, calls=calls))
+    decision = decide(
+        question, corpus, models, made(fixed, menu), budget=Budget(tokens=ceiling, calls=calls), strict=False
+    )
     within = [p for p, o, c in menu.values() if p + o <= ceiling and c <= calls]
     assert bool(decision.strategy) == bool(within)
     if decision.chosen:
@@ -210,7 +214,9 @@ def test_a_choice_is_never_over_its_budget(
 def test_lowering_the_budget_never_raises_the_score(
     corpus: Corpus, models: Models, fixed: Any, menu: Any, question: Question, one: int, two: int
 ) -> None:
-    tight, loose = (consider(question, corpus, models, made(fixed, menu), budget=b) for b in sorted((one, two)))
+    tight, loose = (
+        decide(question, corpus, models, made(fixed, menu), budget=b, strict=False) for b in sorted((one, two))
+    )
     if tight.chosen:
         assert _best(tight) <= _best(loose)
         assert (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError, LimitError
 from ragctx.models import Models
 from ragctx.questions import Questions
-from ragctx.routing import Plan, PlanRow, consider, decide
+from ragctx.routing import Plan, PlanRow, decide
 from ragctx.types import Budget, Estimate, Question, Turn, Where
 
 
@@ -62,6 +63,7 @@ def test_everything_a_question_carries_survives_but_its_schema_class(
         history=(Turn("user", "What is the rent?"), Turn("assistant", "14,400 pounds")),
         where=Where(("*lease*",), {"year": 2019}, None),
         answer_type=Sum,
+        instructions="In pounds.",
         budget=Budget(tokens=9_000, money=None, seconds=4.5),
         answers=("3,600 pounds",),
         kind="single_fact",
@@ -71,9 +73,7 @@ def test_everything_a_question_carries_survives_but_its_schema_class(
     question_without_filter = Question("And the deposit?", answer_type=Sum)
     row = PlanRow(question, decide(question_without_filter, corpus, models, two))
     [again] = Plan.from_json(Plan((row,)).to_json())
-    assert again.question.answer_type is None
-    for name in ("text", "id", "history", "where", "budget", "answers", "kind", "answerable", "metadata"):
-        assert getattr(again.question, name) == getattr(question, name), name
+    assert again.question == replace(question, answer_type=None)
     assert again.decision == row.decision
 
 
@@ -99,7 +99,7 @@ def test_a_ceiling_for_the_whole_job(plan: Plan, corpus: Corpus, models: Models,
 
 def test_a_row_that_nothing_can_read(corpus: Corpus, models: Models, too_long: Any) -> None:
     question = Question("What is the rent?")
-    row = PlanRow(question, consider(question, corpus, models, {"full": too_long}))
+    row = PlanRow(question, decide(question, corpus, models, {"full": too_long}, strict=False))
     assert row.estimate == Estimate()
     assert row.rejected[0].rejected == "needs 11,204 tokens, window 8,192"
     assert Plan.from_json(Plan((row,)).to_json()) == Plan((row,))

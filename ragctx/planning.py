@@ -1,0 +1,180 @@
+"""Before and after the engine: plans, indexes, each question's work, and the account that is put on its answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from ragctx import assembly
+from ragctx.corpus import Corpus
+from ragctx.described import described
+from ragctx.engine import Engine, Job, Outcome, overrun
+from ragctx.errors import LimitError, UnknownName
+from ragctx.questions import Questions
+from ragctx.routing import Plan, PlanRow, Policy, decide
+from ragctx.types import Answer, Budget, Decision, Question
+from ragctx.work import Work
+
+if TYPE_CHECKING:
+    from ragctx.contracts import Backend, Strategy
+    from ragctx.engine import ReplyStore
+    from ragctx.models import Models
+
+Asked = str | Question
+
+
+class Planner:
+    """Documents, models, strategies and a policy: what a question will cost, and the work that would answer it.
+
+    It asks no model a question; `prepare` alone may run an encoder. A planner is a context manager; `close` releases
+    its models.
+
+    Attributes:
+        corpus: the documents. backends, models: the models behind each role, and facts about them.
+        strategies: name -> strategy the router may choose. policy: the routing table. lam: weight of cost (lambda).
+        notes: fall-backs that every plan and answer repeats. settings: plain JSON that a batch job keeps.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        backends: Mapping[str, Backend],
+        *,
+        strategies: Mapping[str, Strategy] | None = None,
+        policy: Policy | None = None,
+        lam: float | None = None,
+        store: ReplyStore | None = None,
+        attempts: int = 4,
+        notes: Iterable[str] = (),
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        self.corpus = corpus
+        self.backends = dict(backends)
+        self.strategies = dict(strategies) if strategies is not None else assembly.strategies()
+        self.policy = policy or Policy.load()
+        self.lam = self.policy.lam if lam is None else lam
+        self.notes = tuple(notes)
+        self.settings = dict(settings or {})
+        self.engine = Engine(self.backends, store=store, attempts=attempts)
+        self._prepared = ""
+        self._preparing = threading.Lock()
+
+    @property
+    def models(self) -> Models:
+        """Facts about the models, by role."""
+        return self.engine.models
+
+    def close(self) -> None:
+        """Stop the engine and release the models."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def prepare(self, on_event: Callable[[object], None] | None = None) -> None:
+        """Build or refresh every index the strategies need; returns at once when they are current.
+
+        Args:
+            on_event: called with the engine's progress while an encoder is at work.
+        """
+        with self._preparing:
+            if self._prepared == self.corpus.manifest:
+                return
+            for strategy in self.strategies.values():
+                work: Callable[..., Work[None]] | None = getattr(strategy, "prepare", None)
+                if work is not None:
+                    start = partial(work, self.corpus, self.models)
+                    for outcome in self.engine.map([Job(f"index for {strategy.name}", start)], on_event=on_event):
+                        outcome.result()
+            self._prepared = self.corpus.manifest
+
+    def plan(
+        self,
+        questions: Asked | Iterable[Asked],
+        *,
+        budget: int | Budget | None = None,
+        strategy: str | None = None,
+        lam: float | None = None,
+    ) -> Plan:
+        """What every question would cost by every strategy, and which one is taken; no model is called.
+
+        Args:
+            questions: a question, or any number of them.
+            budget: ceiling for each question; a number is tokens.
+            strategy: use this one for all, instead of letting the router choose.
+            lam: lambda for this plan.
+
+        Returns:
+            One row a question. A question that no strategy can read within its limits has a row without a strategy,
+            whose `why` says what each would need.
+
+        Raises:
+            UnknownName: no such strategy.
+        """
+        rows = (PlanRow(q, self._decide(q, strategy, lam, strict=False)) for q in asked(questions, budget))
+        return Plan(tuple(rows), notes=(*self.notes, *map(str, self.corpus.problems), *self.corpus.notes))
+
+    def job(self, question: Question, decision: Decision) -> Job[Answer]:
+        """One question's work, ready for the engine.
+
+        Raises:
+            LimitError: no strategy can read it; says what each would need. UnknownName: the one decided on is not here.
+        """
+        if not decision.strategy:
+            raise LimitError(decision.why)
+        if decision.strategy not in self.strategies:
+            raise UnknownName("strategy", decision.strategy, self.strategies)
+        start = partial(self.strategies[decision.strategy].read, question, self.corpus, self.models)
+        return Job(key=question.id, start=start, budget=question.budget)
+
+    def account(self, question: Question, decision: Decision, outcome: Outcome[Answer]) -> Answer:
+        """The outcome's answer with its usage, decision and this pipeline's notes; an error is raised.
+
+        A budget that was exceeded all the same, as its counts were estimates, is a note.
+        """
+        answer = outcome.result()
+        exceeded = overrun(question.budget, outcome.usage, self.models)
+        return replace(
+            answer,
+            question=question.id,
+            strategy=decision.strategy,
+            usage=outcome.usage,
+            decision=decision,
+            notes=tuple(dict.fromkeys((*self.notes, *answer.notes, *exceeded))),
+        )
+
+    def configuration(self, strategy: str | None = None) -> dict[str, object]:
+        """Everything a job's answers depend on besides questions and documents, as plain JSON; no secrets.
+
+        A strategy is its class and its fields where it is a dataclass; any other is known by class and name alone, and
+        a job cannot tell that it was made otherwise.
+        """
+        return {
+            "models": {role: assembly.frozen(backend) for role, backend in self.backends.items()},
+            "strategies": {name: described(value) for name, value in sorted(self.strategies.items())},
+            "policy": self.policy.label,
+            "lambda": self.lam,
+            "strategy": strategy,
+            "settings": self.settings,
+        }
+
+    def _decide(
+        self, question: Question, strategy: str | None = None, lam: float | None = None, *, strict: bool = True
+    ) -> Decision:
+        weight = self.lam if lam is None else lam
+        return decide(
+            question, self.corpus, self.models, self.strategies, self.policy, weight, only=strategy, strict=strict
+        )
+
+
+def asked(questions: Asked | Iterable[Asked], budget: int | Budget | None) -> Iterator[Question]:
+    """Every question as a `Question`, with the budget where it carries none of its own."""
+    ceiling = Budget.of(budget)
+    for question in Questions.of([questions] if isinstance(questions, str | Question) else questions):
+        yield question if question.budget or ceiling is None else replace(question, budget=ceiling)
