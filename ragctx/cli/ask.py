@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragctx.cli.options import (
-    Attempts,
-    BudgetTokens,
-    Config,
-    Documents,
-    Encoder,
-    Html,
-    Json,
-    Lambda,
-    Reader,
-    ReaderOptions,
-    StrategyName,
-)
+from ragctx.cli.options import Html, Json, StrategyName, settled
+
+if TYPE_CHECKING:
+    from ragctx.cli.settings import Settings
 
 
+@settled("documents", "reader", "option", "attempts", "encoder", "lam", "budget")
 def ask(
+    wanted: Settings,
     question: Annotated[str, typer.Argument(help="The question itself.")],
-    documents: Documents = None,
     where: Annotated[
         list[str] | None,
         typer.Option("--where", help="Only documents that match, e.g. '*.pdf'; may be given several times."),
     ] = None,
-    reader: Reader = None,
-    option: ReaderOptions = None,
-    attempts: Attempts = None,
-    encoder: Encoder = None,
-    lam: Lambda = None,
-    budget: BudgetTokens = None,
     strategy: StrategyName = None,
-    config: Config = None,
     html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Answer one question; shows what the answer rests on, what it cost and why it was read that way."""
-    from ragctx.cli.merging import settings
     from ragctx.cli.output import save_page, show
     from ragctx.cli.preparing import prepared
     from ragctx.types import Question, Where
@@ -49,8 +33,6 @@ def ask(
     from ragctx.views import progress, terminal
 
     asked = Question(question, where=Where(tuple(where)) if where else None)
-    given = {"documents": documents, "reader": reader, "attempts": attempts, "encoder": encoder}
-    wanted = settings(config, option=option, **given, **{"lambda": lam, "budget": budget})
     with wanted.pipeline(strategy) as pipeline:
         events = prepared(pipeline).stream(asked, budget=wanted.budget, strategy=strategy)
         answer = progress.streamed(events, quiet=as_json)

@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragctx.cli.options import (
-    Attempts,
-    BudgetTokens,
-    Config,
-    Documents,
-    Encoder,
-    Html,
-    Json,
-    Lambda,
-    QuestionFile,
-    Reader,
-    ReaderOptions,
-    StrategyName,
-)
+from ragctx.cli.options import Attempts, Html, Json, QuestionFile, ReaderOptions, StrategyName, settled
 
 if TYPE_CHECKING:
     from ragctx.batch import Status
+    from ragctx.cli.settings import Settings
 
 app = typer.Typer(help="Many questions in a job file that can be killed and goes on.", no_args_is_help=True)
 
@@ -41,32 +29,22 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spendi
 
 
 @app.command("run")
+@settled("documents", "reader", "option", "attempts", "encoder", "lam", "budget")
 def run(
+    wanted: Settings,
     questions: QuestionFile,
     job: Annotated[Path, typer.Option("--job", "-j", help="The job file; if it is there, the job goes on.")],
-    documents: Documents = None,
-    reader: Reader = None,
-    option: ReaderOptions = None,
-    attempts: Attempts = None,
-    encoder: Encoder = None,
-    lam: Lambda = None,
-    budget: BudgetTokens = None,
     strategy: StrategyName = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
-    config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Answer every question of a file; run it again after a kill and it goes on. Exit code 7: some rows failed."""
-    from ragctx.cli.merging import settings
     from ragctx.cli.running import Run
     from ragctx.questions import Questions
 
     asked = Questions.read(questions)
-    given = {"documents": documents, "reader": reader, "attempts": attempts, "encoder": encoder}
-    wanted = settings(config, option=option, **given, **{"lambda": lam, "budget": budget})
-    now = Run(wanted, asked, job.expanduser(), strategy, max_cost, yes).until_done()
-    _finish(now, as_json=as_json)
+    _finish(Run(wanted, asked, job.expanduser(), strategy, max_cost, yes).until_done(), as_json=as_json)
 
 
 @app.command("resume")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ragctx.cli import UNEXPECTED
-from ragctx.cli.options import Config, Json, Reader, ReaderOptions
+from ragctx.cli.options import Json, settled
 from ragctx.errors import RagctxError
 
 if TYPE_CHECKING:
@@ -27,13 +27,12 @@ WEIGHTS = {
 Finding = dict[str, str | bool]
 
 
-def doctor(reader: Reader = None, option: ReaderOptions = None, config: Config = None, as_json: Json = False) -> None:
+@settled("reader", "option")
+def doctor(wanted: Settings, as_json: Json = False) -> None:
     """Check extras, offline weights, the reader's endpoint and window, and the cache folder. Exit code 1: a fault."""
-    from ragctx.cli.merging import settings
     from ragctx.cli.output import show
     from ragctx.views import terminal
 
-    wanted = settings(config, reader=reader, option=option)
     findings = [_program(), *_extras(), *_weights(), *_reader(wanted), *_folders()]
     show(findings, as_json=as_json, data=findings, view=terminal.findings)
     if not all(finding["ok"] or finding["optional"] for finding in findings):

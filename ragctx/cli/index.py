@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from ragctx.cli.options import Config, Documents, Encoder, Html, Json
+from typing import TYPE_CHECKING
+
+from ragctx.cli.options import Html, Json, settled
+
+if TYPE_CHECKING:
+    from ragctx.cli.settings import Settings
 
 
-def index(
-    documents: Documents = None,
-    encoder: Encoder = None,
-    config: Config = None,
-    html: Html = None,
-    as_json: Json = False,
-) -> None:
+@settled("documents", "encoder")
+def index(wanted: Settings, html: Html = None, as_json: Json = False) -> None:
     """Read documents and build their indexes; only what changed is read again."""
-    from ragctx.cli.merging import settings
     from ragctx.cli.output import save_page, show
     from ragctx.views import html as pages
     from ragctx.views import progress, terminal
 
-    wanted = settings(config, documents=documents, encoder=encoder, reader="scripted:echo", options={}, roles={})
-    with wanted.pipeline() as pipeline:
+    # Whatever reads later, an index needs no model but the encoder.
+    readerless = wanted.model_copy(update={"reader": "scripted:echo", "options": {}, "roles": {}})
+    with readerless.pipeline() as pipeline:
         with progress.embedding(len(pipeline.corpus.chunks)) as on_event:
             pipeline.prepare(on_event)
         corpus = pipeline.corpus

@@ -27,14 +27,15 @@ def settings(config: Path | None = None, *, option: Iterable[str] | None = None,
     Args:
         config: the settings file in place of `RAGCTX_CONFIG` and `./ragctx.toml`.
         option: options of the reader as `NAME=VALUE`; they are added to those of file and environment.
-        flags: settings by name.
+        flags: settings by the name of their field.
 
     Raises:
         ConfigError: an unknown key, a value of the wrong type, or a settings file that cannot be read.
     """
-    merged = _file(config) | _environment(os.environ) | {k: v for k, v in flags.items() if v is not None}
-    if given := reader_options(option or ()):
-        merged["options"] = {**merged.get("options", {}), **given}
+    given = {_said(field): value for field, value in flags.items() if value is not None}
+    merged = _file(config) | _environment(os.environ) | given
+    if options := reader_options(option or ()):
+        merged["options"] = {**merged.get("options", {}), **options}
     try:
         return Settings.model_validate(merged)
     except ValidationError as invalid:
@@ -134,4 +135,9 @@ def _parsed(name: str, key: str, value: str) -> object:
 
 
 def _known() -> set[str]:
-    return {field.alias or name for name, field in Settings.model_fields.items()}
+    return set(map(_said, Settings.model_fields))
+
+
+def _said(field: str) -> str:
+    """The name of a setting in files and variables: `lambda`, which no field of a class can be called."""
+    return Settings.model_fields[field].alias or field

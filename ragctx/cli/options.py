@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
@@ -51,3 +54,43 @@ Html = Annotated[
     typer.Option("--html", help="Write the view to this file as well, as a page of its own.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+_NAMED = inspect.Parameter.KEYWORD_ONLY
+# Flags that are settings, by the setting's name.
+SETTINGS: Final[Mapping[str, Any]] = {
+    "documents": Documents,
+    "reader": Reader,
+    "option": ReaderOptions,
+    "attempts": Attempts,
+    "encoder": Encoder,
+    "lam": Lambda,
+    "budget": BudgetTokens,
+    "config": Config,
+}
+
+
+def settled(*flags: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command these flags and `--config`; its first parameter takes the settings in force.
+
+    The command line's library reads the flags off the signature; those of the command's own stand behind the shared.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**given: Any) -> None:  # noqa: ANN401 - whatever the command's own parameters are
+            from ragctx.cli.merging import settings
+
+            wanted = settings(**{name: given.pop(name) for name in shared})
+            command(wanted, **given)
+
+        shared = {name: SETTINGS[name] for name in (*flags, "config")}
+        # Importing the class takes a while, and no flag is of that type.
+        hints = get_type_hints(command, localns={"Settings": object}, include_extras=True)
+        own = list(inspect.signature(command).parameters.values())[1:]
+        parameters = [inspect.Parameter(name, _NAMED, default=None, annotation=kind) for name, kind in shared.items()]
+        parameters += [p.replace(kind=_NAMED, annotation=hints[p.name]) for p in own]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
