@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ragctx.errors import ConfigError
 
 # Raised when the rules of `chunks.py` or of the loaders change, so that stored chunks of older rules are not reused.
-RULES = 2
+RULES = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,20 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("hi", re.compile(r"[\u0900-\u097f]")),
     ("el", re.compile(r"[\u0370-\u03ff]")),
 )
-# A full-width stop before a character that surely begins a sentence: no digit, and no closing mark.
-_FULL_STOP = re.compile(r"[。！？](?=[\u3040-\u30fa\u3400-\u4dbf\u4e00-\u9fff《「『（“])")
+_STOPS = "。！？"
+# A full-width stop before a character that surely begins a sentence (no digit, and no closing mark), or a mark of
+# quotation or a bracket, between which sentencex sees no sentence end.
+_STOP_OR_MARK = re.compile(
+    rf"[{_STOPS}](?=[\u3040-\u30fa\u3400-\u4dbf\u4e00-\u9fff《「『（])|[‘’“”„‹›《》「」()（）<>{{}}\[\]«»\"'`‚‛‟]"
+)
+# Opening mark -> what it waits for. Any closing bracket ends any opening one. Marks that open and close alike wait for
+# the paragraph's end (""): how sentencex pairs them depends on how many there are in all of it.
+_CLOSES = {"‘": "’", "“": "”", "„": "“", "‹": "›", "《": "》", "「": "」"}
+_CLOSES |= dict.fromkeys("(（<{[", ")") | dict.fromkeys("«»\"'`‚‛‟", "")
+_BRACKETS = dict.fromkeys("）>}]", ")")
 _REACH = 2_000
+# What waits longer than this is no quotation.
+_QUOTED = 10_000
 _BLANK = re.compile(r"(\n{2,})")
 _log = logging.getLogger(__name__)
 _LETTER = re.compile(r"[^\W\d_]")
@@ -97,11 +108,21 @@ def _within_reach(text: str) -> Iterator[str]:
 
 
 def _sure(paragraph: str) -> Iterator[str]:
-    start = 0
-    for stop in _FULL_STOP.finditer(paragraph):
-        if stop.end() - start >= _REACH:
-            yield paragraph[start : stop.end()]
-            start = stop.end()
+    """Parts that end where no quotation and no bracket is open, or where one has been open for too long.
+
+    Their sentences are those of the whole paragraph, except around a numbered list that stands within its lines.
+    """
+    start, awaited = 0, set[str]()
+    for found in _STOP_OR_MARK.finditer(paragraph):
+        mark, reached = found.group(), found.end() - start
+        if mark not in _STOPS:
+            awaited.discard(_BRACKETS.get(mark, mark))
+            if mark in _CLOSES:
+                awaited.add(_CLOSES[mark])
+        elif reached >= _QUOTED or (reached >= _REACH and not awaited):
+            yield paragraph[start : found.end()]
+            start = found.end()
+            awaited.clear()
     yield paragraph[start:]
 
 
