@@ -35,12 +35,12 @@ from typing import Any
 from ragctx.batch import JobStore, export, open_job, run_job
 from ragctx.batch.database import Database
 from ragctx.batch.replies import JobReplies
-from ragctx.engine import Engine, Job
+from ragctx.engine import Engine, Job, Kept
 from ragctx.errors import StoreCorrupt
 from ragctx.readers.scripted import ScriptedRemote
 from ragctx.routing import Plan, PlanRow
 from ragctx.types import Answer, Candidate, Decision, Estimate, Prices, Question
-from ragctx.work import Completion, Generate, Message, Reply, Request, Success, Work
+from ragctx.work import Completion, Generate, Message, Reply, Request, Work
 
 ROWS = 150
 CALLS = 5
@@ -131,11 +131,11 @@ class LoggedReplies(JobReplies):
         super().__init__(database)
         self._log = log
 
-    def put_all(self, replies: Sequence[tuple[str, Success]]) -> None:
-        super().put_all(replies)
-        for _, reply in replies:
-            assert isinstance(reply, Completion)
-            self._log(f"stored {reply.text}")
+    def put_billed(self, replies: Sequence[Kept]) -> None:
+        super().put_billed(replies)
+        for kept in replies:
+            assert isinstance(kept.reply, Completion)
+            self._log(f"stored {kept.reply.text}")
 
 
 def work(job: Path, log: Path, report: Callable[[str], None]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ragctx.batch.database import Database
-from ragctx.batch.ledger import Asked, enter, paired
+from ragctx.batch.ledger import enter
+from ragctx.engine import Kept
 from ragctx.engine.codec import dump_reply, load_reply
 from ragctx.types import Charge, Usage
 from ragctx.work import Success
@@ -19,8 +20,8 @@ _PUT = "INSERT OR IGNORE INTO replies(request, reply) VALUES (?, ?)"
 class JobReplies:
     """Keeps every reply of a job, so that a resumed row is told again what it was told before.
 
-    The engine knows keys and replies, not who asked. Rows announce what they are about to ask (`expect`), so that the
-    charge entered with a reply names its row, role and price.
+    The engine says what each reply cost and to which row's scope it is billed, so that money spent on a row that was
+    never finished is known.
 
     Attributes:
         fresh: keys stored in this run and not yet claimed by the row that paid.
@@ -29,7 +30,6 @@ class JobReplies:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._expected: dict[str, Asked] = {}
         self.fresh: set[str] = set()
 
     def get(self, key: str) -> Success | None:
@@ -38,46 +38,33 @@ class JobReplies:
         return None if row is None else load_reply(row[0])
 
     def put(self, key: str, reply: Success) -> None:
-        """Keep a reply; on the disk when this returns."""
-        self.put_all([(key, reply)])
+        """Keep a reply that nobody is billed for; on the disk when this returns."""
+        self.put_billed([Kept(key, reply, Charge("", "", ""), "")])
 
-    def put_all(self, replies: Sequence[tuple[str, Success]]) -> None:
+    def put_billed(self, replies: Sequence[Kept]) -> None:
         """Keep every reply and what it cost, in one transaction; on the disk when this returns.
 
         Raises:
             StoreFull, StoreError: none of them was kept.
         """
+        texts = [dump_reply(kept.reply) for kept in replies]
         with self._lock:
-            rows = [(key, dump_reply(reply), *self._charge(key, reply)) for key, reply in replies]
-            self.fresh.update(key for key, _ in replies)
+            self.fresh.update(kept.key for kept in replies)
 
         def step(connection: sqlite3.Connection) -> None:
-            for key, text, row, charge in rows:
-                connection.execute(_PUT, (key, text))
-                enter(connection, row, key, charge, claimed=False)
+            for kept, text in zip(replies, texts, strict=True):
+                connection.execute(_PUT, (kept.key, text))
+                enter(connection, kept.scope, kept.key, kept.charge, claimed=False)
 
         self._database.write(step)
 
-    def expect(self, asked: Iterable[Asked]) -> None:
-        """Say who is about to ask, and what a reply will cost."""
-        with self._lock:
-            self._expected.update((one.request, one) for one in asked if one.request is not None)
-
-    def forget(self, asked: Sequence[Asked], usage: Usage) -> None:
+    def claimed(self, usage: Usage, requests: Sequence[str | None]) -> None:
         """A row is finished: what it paid for is claimed, what others paid for is not."""
-        paid = {key for charge, key in paired(usage.charges, asked) if not charge.replayed}
+        pairs = zip(requests, usage.charges, strict=True)
         with self._lock:
-            self.fresh -= paid
-            for one in asked:
-                if one.request is not None and self._expected.get(one.request) == one:
-                    del self._expected[one.request]
+            self.fresh -= {request for request, charge in pairs if request is not None and not charge.replayed}
 
     def begin(self) -> None:
         """A run begins: whatever an earlier one left behind is nobody's any more."""
         with self._lock:
-            self._expected.clear()
             self.fresh.clear()
-
-    def _charge(self, key: str, reply: Success) -> tuple[str, Charge]:
-        asked = self._expected.get(key)
-        return (asked.row, asked.charge(reply)) if asked else ("", Charge("", "", "", seconds=reply.seconds))

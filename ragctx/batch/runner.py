@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ragctx.batch.ceiling import Ceiling
 from ragctx.batch.events import Clock, Stopped, Tick
-from ragctx.batch.ledger import Asked
 from ragctx.batch.results import PlannedRow, RowResult
 from ragctx.batch.state import status
 from ragctx.batch.store import JobStore
-from ragctx.batch.watch import watched
 from ragctx.engine import Delta, Engine, Job, Outcome, Progress, overrun
 from ragctx.errors import RagctxError, RequestFailed, StoreError
 from ragctx.types import Answer, Decision, Question
-from ragctx.work import Request, Work
+from ragctx.work import Work
 
 log = logging.getLogger(__name__)
 
 Event = Tick | Stopped | Progress | Delta
 MakeJob = Callable[[Question, Decision], Job[Answer]]
-
-
-@dataclass(slots=True)
-class _UnderWay:
-    """A row that was begun, and every request it has made."""
-
-    row: PlannedRow
-    asked: list[Asked] = field(default_factory=list)
 
 
 def run_job(
@@ -74,7 +64,7 @@ class _Run:
         self._clock = Clock.at(status(store))
         self._rows = store.every_pending()
         self._held: PlannedRow | None = None
-        self._under_way: dict[str, _UnderWay] = {}
+        self._under_way: dict[str, PlannedRow] = {}
 
     def results(self) -> Iterator[RowResult]:
         """Every row that this run finishes."""
@@ -97,51 +87,40 @@ class _Run:
         """Rows until there are none, or until what is under way leaves no room below the ceiling."""
         with contextlib.closing(self._engine.map(self._jobs(), on_event=self._tell)) as outcomes:
             for outcome in outcomes:
-                begun = self._under_way.pop(outcome.key)
+                row = self._under_way.pop(outcome.key)
                 if not _cancelled(outcome):
-                    yield self._finished(begun, outcome)
+                    yield self._finished(row, outcome)
 
     def _jobs(self) -> Iterator[Job[Answer]]:
         while (row := self._next()) is not None:
             if not self._ceiling.admits(row, self._store.unfinished(row)):
                 self._held = row
                 return
-            begun = self._under_way[row.question.id] = _UnderWay(row)
-            yield self._job(begun)
+            self._under_way[row.question.id] = row
+            yield self._job(row)
 
     def _next(self) -> PlannedRow | None:
         held, self._held = self._held, None
         return held or next(self._rows, None)
 
-    def _job(self, begun: _UnderWay) -> Job[Answer]:
-        row = begun.row
+    def _job(self, row: PlannedRow) -> Job[Answer]:
         try:
             job = self._make_job(row.question, row.decision)
         except RagctxError as error:
             return Job(row.question.id, start=_raising(error))
-        kept = self._store.replies
-        return replace(job, key=row.question.id, scope=row.key, store=kept, start=lambda: self._listened(job, begun))
+        return replace(job, key=row.question.id, scope=row.key, store=self._store.replies)
 
-    def _listened(self, job: Job[Answer], begun: _UnderWay) -> Work[Answer]:
-        def hear(requests: Sequence[Request]) -> None:
-            asked = [Asked.of(request, begun.row.key, self._models) for request in requests]
-            begun.asked += asked
-            self._store.replies.expect(asked)
-
-        return watched(job.start(), hear)
-
-    def _finished(self, begun: _UnderWay, outcome: Outcome[Answer]) -> RowResult:
-        row = begun.row
+    def _finished(self, row: PlannedRow, outcome: Outcome[Answer]) -> RowResult:
         self._ceiling.settle(row, outcome.usage.money)
         result = RowResult(row.position, row.question, row.decision)
         try:
-            answer = self._store.finish(row, self._account(row, outcome), begun.asked)
+            answer = self._store.finish(row, self._account(row, outcome), outcome.requests)
             result = replace(result, answer=answer)
         except StoreError:
             raise
         except Exception as error:  # whatever a strategy raised is its row's failure
             log.debug("question %s failed", row.question.id, exc_info=error)
-            failure = self._store.fail(row, error, outcome.usage, begun.asked)
+            failure = self._store.fail(row, error, outcome.usage, outcome.requests)
             result = replace(result, failure=failure)
         self._tell(self._clock.count(result, outcome.usage.tokens))
         return result

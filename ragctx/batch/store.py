@@ -16,7 +16,7 @@ from ragctx.batch import freeze, queries
 from ragctx.batch.codec import dump, load
 from ragctx.batch.database import Database, telling
 from ragctx.batch.keys import read_question
-from ragctx.batch.ledger import Asked, settle
+from ragctx.batch.ledger import settle
 from ragctx.batch.lock import JobLock
 from ragctx.batch.replies import JobReplies
 from ragctx.batch.results import PlannedRow, RowFailure, RowResult, Spent
@@ -168,42 +168,42 @@ class JobStore:
             yield from map(_result, page)
             after = page[-1][0]
 
-    def finish(self, row: PlannedRow, answer: Answer, asked: Sequence[Asked] = ()) -> Answer:
+    def finish(self, row: PlannedRow, answer: Answer, requests: Sequence[str | None] = ()) -> Answer:
         """Write a row's answer, and what it cost; the answer as it was written.
 
         Args:
             row: as `pending` gave it.
             answer: its usage is this run's. The one written tells what the row cost over every run.
-            asked: every request of this run, in order.
+            requests: of each of its charges, as the engine's outcome tells them.
 
         Raises:
             StoreError: nothing was written. TypeError: the answer's data is not JSON.
         """
 
         def step(connection: sqlite3.Connection) -> Answer:
-            told = replace(answer, usage=settle(connection, row.key, answer.usage, asked, self.replies.fresh))
+            told = replace(answer, usage=settle(connection, row.key, answer.usage, requests, self.replies.fresh))
             connection.execute("DELETE FROM failures WHERE position = ?", (row.position,))
             connection.execute("INSERT INTO answers VALUES (?, ?, ?)", (row.position, dump(told), told.answerable))
             return told
 
         told = self._database.write(step)
-        self.replies.forget(asked, answer.usage)
+        self.replies.claimed(answer.usage, requests)
         return told
 
     def fail(
-        self, row: PlannedRow, error: BaseException, usage: Usage | None = None, asked: Sequence[Asked] = ()
+        self, row: PlannedRow, error: BaseException, usage: Usage | None = None, requests: Sequence[str | None] = ()
     ) -> RowFailure:
         """Write why a row has no answer, and what that cost; it is not tried again until `retry_failed`."""
         spent, failure = usage or Usage(), RowFailure.of(error)
 
         def step(connection: sqlite3.Connection) -> int:
-            settle(connection, row.key, spent, asked, self.replies.fresh)
+            settle(connection, row.key, spent, requests, self.replies.fresh)
             connection.execute(queries.FAIL, (row.position, failure.name, failure.message, failure.exit_code))
             query = "SELECT attempts FROM failures WHERE position = ?"
             return int(connection.execute(query, (row.position,)).fetchone()[0])
 
         attempts = self._database.write(step)
-        self.replies.forget(asked, spent)
+        self.replies.claimed(spent, requests)
         return replace(failure, attempts=attempts)
 
     def retry_failed(self, *, anew: bool = False) -> int:

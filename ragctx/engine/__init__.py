@@ -9,15 +9,17 @@ from ragctx.engine.keys import reply_key
 from ragctx.engine.overrun import overrun
 from ragctx.engine.retries import Backoff
 from ragctx.engine.sqlite_store import SqliteStore
-from ragctx.engine.store import GroupStore, MemoryStore, ReplyStore, StoreInfo
+from ragctx.engine.store import BillingStore, GroupStore, Kept, MemoryStore, ReplyStore, StoreInfo
 
 __all__ = [
     "Backoff",
+    "BillingStore",
     "Delta",
     "Engine",
     "Event",
     "GroupStore",
     "Job",
+    "Kept",
     "MemoryStore",
     "Outcome",
     "Progress",

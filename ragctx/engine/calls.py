@@ -14,8 +14,9 @@ from ragctx.engine.ledger import NOTHING, Bill, bill
 from ragctx.engine.prepare import Prepared
 from ragctx.engine.retries import Backoff, attempt
 from ragctx.engine.shelf import Shelf
+from ragctx.engine.store import Kept
 from ragctx.engine.streaming import Broadcast
-from ragctx.work import Failure, Reply
+from ragctx.work import Failure, Reply, Success
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,14 @@ class Call:
         reply = await attempt(self._once, self._may_retry, self.tools.attempts, self.tools.backoff)
         if not isinstance(reply, Failure):
             self.stream.whole(reply)
-            await self.tools.shelf.put(self.prepared.key, reply)
+            await self._keep(reply)
         return Result(reply, self.total, self._last)
+
+    async def _keep(self, reply: Success) -> None:
+        if self.prepared.key is None:
+            return
+        payer = self.waiting[0].prepared if self.waiting else self.prepared
+        await self.tools.shelf.put(Kept(self.prepared.key, reply, self.total.charge(payer), payer.scope))
 
     async def _once(self) -> Reply:
         self._wake()

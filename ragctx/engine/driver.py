@@ -82,7 +82,8 @@ class Driver(Generic[T]):
 
     def outcome(self, value: T | None = None, error: Exception | None = None) -> Outcome[T]:
         """An outcome with the ledger so far."""
-        return Outcome(self.job.key, value, error, self._account.ledger.usage())
+        ledger = self._account.ledger
+        return Outcome(self.job.key, value, error, ledger.usage(), ledger.requests())
 
     async def run(self) -> Outcome[T]:
         """The work's outcome; cancelling closes the generator, and `outcome` has what was spent."""

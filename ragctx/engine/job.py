@@ -38,6 +38,10 @@ class Job(Generic[T]):
 class Outcome(Generic[T]):
     """How a work ended: its value or its error, and the ledger either way.
 
+    Attributes:
+        requests: for each charge of the usage, the key of the request that it is for (see `reply_key`); None where its
+            reply is not kept.
+
     Example:
         >>> Outcome("q-1", value="Three months.").result()
         'Three months.'
@@ -47,6 +51,7 @@ class Outcome(Generic[T]):
     value: T | None = None
     error: Exception | None = None
     usage: Usage = field(default_factory=Usage)
+    requests: tuple[str | None, ...] = ()
 
     def result(self) -> T:
         """The value; the error is raised instead where there is one."""

@@ -34,6 +34,13 @@ class Bill:
         money = prices.money(self.prompt, self.output, self.cached) if prices else 0.0
         return Amounts(self.prompt + self.output, money, 1) if prepared.metered else Amounts(money=money)
 
+    def charge(self, prepared: Prepared) -> Charge:
+        """The bill as a ledger tells it: who asked which model for what, and for how much money."""
+        asked, prices = prepared.request, prepared.facts.prices
+        money = prices.money(self.prompt, self.output, self.cached) if prices else None
+        amounts = (self.prompt, self.output, self.cached, self.seconds, money)
+        return Charge(asked.role, asked.purpose, prepared.facts.name, *amounts)
+
 
 NOTHING = Bill()
 
@@ -58,39 +65,30 @@ def bill(reply: Reply, elapsed: float) -> Bill:
 
 @dataclass(slots=True)
 class Ledger:
-    """The charges of one work."""
+    """The charges of one work, each with the key of the request that it is for."""
 
-    _charges: list[Charge | None] = field(default_factory=list)
+    _entries: list[tuple[Charge, str | None] | None] = field(default_factory=list)
     tokens: int = 0
 
     def reserve(self, count: int) -> int:
         """Room for the charges of one yield; the place of the first."""
-        place = len(self._charges)
-        self._charges.extend([None] * count)
+        place = len(self._entries)
+        self._entries.extend([None] * count)
         return place
 
     def enter(self, place: int, prepared: Prepared, bill: Bill) -> None:
         """What a request was billed."""
-        prices = prepared.facts.prices
-        money = prices.money(bill.prompt, bill.output, bill.cached) if prices else None
-        self._charges[place] = replace(
-            _blank(prepared),
-            prompt=bill.prompt,
-            output=bill.output,
-            cached=bill.cached,
-            seconds=bill.seconds,
-            money=money,
-        )
+        self._entries[place] = bill.charge(prepared), prepared.key
         self.tokens += bill.prompt + bill.output
 
     def replay(self, place: int, prepared: Prepared) -> None:
         """A request answered without a model: nothing was spent."""
-        self._charges[place] = replace(_blank(prepared), replayed=True, money=0.0 if prepared.facts.prices else None)
+        self._entries[place] = replace(NOTHING.charge(prepared), replayed=True), prepared.key
 
     def usage(self) -> Usage:
         """Every charge so far, in the work's own order."""
-        return Usage(tuple(charge for charge in self._charges if charge is not None))
+        return Usage(tuple(entry[0] for entry in self._entries if entry is not None))
 
-
-def _blank(prepared: Prepared) -> Charge:
-    return Charge(prepared.request.role, prepared.request.purpose, prepared.facts.name)
+    def requests(self) -> tuple[str | None, ...]:
+        """The key of the request behind each of these charges; None where its reply is not kept."""
+        return tuple(entry[1] for entry in self._entries if entry is not None)

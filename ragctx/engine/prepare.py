@@ -22,6 +22,7 @@ class Prepared:
     Attributes:
         key: of the reply store; None where the reply must not be reused.
         prompt: tokens of the rendered request. output: the most it may write.
+        scope: of the job that asks.
     """
 
     request: Request
@@ -30,6 +31,7 @@ class Prepared:
     key: str | None
     prompt: int
     output: int
+    scope: str
 
     @property
     def metered(self) -> bool:
@@ -87,7 +89,7 @@ class Preparer:
         if isinstance(request, Generate | Score):
             facts.must_fit(prompt, output)
         key = reply_key(request, facts, scope) if kind in self.remember else None
-        return Prepared(request, lane, facts, key, prompt, output)
+        return Prepared(request, lane, facts, key, prompt, output, scope)
 
     def _lane(self, role: str) -> Lane:
         if role in self.lanes:

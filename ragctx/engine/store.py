@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ragctx.engine.codec import dump_reply, load_reply
+from ragctx.types import Charge
 from ragctx.work import Success
 
 
@@ -50,6 +51,29 @@ class GroupStore(Protocol):
 
     def put_all(self, replies: Sequence[tuple[str, Success]]) -> None:
         """Keep every (key, reply), all or none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A reply to be kept, and what it cost.
+
+    Attributes:
+        charge: what the request was billed, over all attempts. scope: of the job that pays.
+    """
+
+    key: str
+    reply: Success
+    charge: Charge
+    scope: str
+
+
+@runtime_checkable
+class BillingStore(Protocol):
+    """A store that keeps what each reply cost beside it: the engine tells it both, in groups as a `GroupStore`."""
+
+    def put_billed(self, replies: Sequence[Kept]) -> None:
+        """Keep every reply and its charge, all or none."""
         ...
 
 

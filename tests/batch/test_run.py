@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -107,6 +109,33 @@ def test_equal_requests_at_the_same_time_are_billed_once(bench):
         bench.run(store)
         answers = [result.answer for result in store.results()]
         assert sum(answer.usage.calls for answer in answers) == store.spent().calls == bench.calls == 13
+
+
+def test_a_work_may_go_on_without_a_model_that_is_not_there(bench):
+    def read(question):
+        try:
+            yield [Embed((question.text,))]
+        except ConfigError as error:
+            return Answer(str(error))
+
+    bench.read = read
+    with bench.open(bench.questions(1)) as store:
+        [result] = bench.run(store)
+    assert "no model plays the role 'encoder'" in result.answer.text
+
+
+def test_attempts_that_failed_are_billed_to_a_row_that_was_never_finished(bench):
+    failure = Failure("empty", "nothing came", prompt_tokens=100, output_tokens=10)
+    bench.rules = [Rule("draft", "yes", failures=1, failure=failure), Rule("half", delay=30)]
+    with bench.open(bench.questions(2)) as store:
+        with bench.engine(store) as engine, contextlib.closing(run_job(store, engine, bench.make_job)) as running:
+            thread = threading.Thread(target=lambda: list(running), daemon=True)
+            thread.start()
+            _wait_for(lambda: store.spent().calls == 2)
+            engine.close()
+            thread.join(10)
+        spent = store.spent()
+    assert (spent.calls, spent.tokens) == (2, 2 * (110 + 7 + 1))
 
 
 def test_sampled_replies_are_the_rows_own(bench):
@@ -350,6 +379,13 @@ def _shared(question):
     [first] = yield [Generate((Message("user", "shared"),), purpose="shared")]
     [own] = yield [Generate((Message("user", f"{question.text} {first.text}"),))]
     return Answer(own.text)
+
+
+def _wait_for(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
 
 
 def _raise(error):

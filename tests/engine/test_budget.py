@@ -1,10 +1,11 @@
 """Budgets are checked on the rendered requests, before they are sent; the work may go on without."""
 
+import threading
 import time
 
 import pytest
 
-from ragctx.engine import Job, MemoryStore
+from ragctx.engine import Job, MemoryStore, reply_key
 from ragctx.errors import BudgetSpent
 from ragctx.readers.scripted import Rule, Scripted, ScriptedRemote
 from ragctx.types import Budget, Prices
@@ -134,6 +135,24 @@ def test_a_call_that_waited_for_its_turn_and_was_never_sent_is_not_charged(engin
     reader = ScriptedRemote([Rule("", "late", delay=1.0)], concurrency=1)
     outcome = engine_of(reader).run(works.many("a", "b"), budget=Budget(seconds=0.1))
     assert len(outcome.usage.charges) == 1
+
+
+def test_each_charge_names_its_request_though_others_were_never_sent(engine_of, works):
+    """Of seven requests e still waits when the deadline comes, and b, which was asked after it, has its reply."""
+    over = threading.Event()
+
+    class Stuck(Scripted):
+        def serve(self, requests, emit):
+            if "d" in [request.messages[0].content for request in requests]:
+                over.wait(10)
+            return super().serve(requests, emit)
+
+    reader = Stuck(default="yes", batch=2)  # serves p q, then a b, then c d
+    outcome = engine_of(reader).run(works.many(*"pqacdeb"), budget=Budget(seconds=1.0))
+    over.set()
+    assert outcome.error.what == "seconds"
+    assert [charge.output for charge in outcome.usage.charges] == [1, 1, 1, 0, 0, 1]
+    assert outcome.requests == tuple(reply_key(works.prompt(text), reader.facts) for text in "pqacdb")
 
 
 def test_failed_attempts_that_were_billed_count(engine_of, works):
