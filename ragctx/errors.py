@@ -12,6 +12,16 @@ from typing import ClassVar
 _NAMED = 12  # how many known names a message lists: it has to fit on a screen
 
 
+def readable(name: str) -> str:
+    r"""A file's name as text that every model, file and terminal takes: its bytes that are no UTF-8 are written out.
+
+    Example:
+        >>> readable(b"na\xefve.txt".decode("utf-8", "surrogateescape"))
+        'na\\xefve.txt'
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 class RagctxError(Exception):
     """Anything that ragctx raises on purpose."""
 
@@ -62,8 +72,8 @@ class UnreadableDocument(InputError):
     """A document cannot be turned into text (missing, empty, binary, encrypted, corrupt)."""
 
     def __init__(self, source: str, why: str, remedy: str) -> None:
-        self.source, self.why, self.remedy = source, why, remedy
-        super().__init__(f"cannot read {source}: {why}; {remedy}")
+        self.source, self.why, self.remedy = readable(source), why, remedy
+        super().__init__(f"cannot read {self.source}: {why}; {remedy}")
 
 
 class BadQuestion(InputError):

@@ -14,7 +14,7 @@ from ragctx.corpus.loading import Extracted, Findings, inspect, load
 from ragctx.corpus.progress import Progress, Report
 from ragctx.corpus.segment import Segment, clean
 from ragctx.corpus.sources import FileItem, Item, TextItem
-from ragctx.errors import MissingExtra, StoreCorrupt, UnreadableDocument
+from ragctx.errors import MissingExtra, StoreCorrupt, UnreadableDocument, readable
 from ragctx.types import Document
 
 # A file changed so shortly before it was read may have changed again within the clock's tick: its bytes are read again.
@@ -131,7 +131,7 @@ class _Run:
                 return replace(same, size=item.size, changed=item.changed, looked=entry.looked)
             entry = replace(entry, raw=seen.digest)
             found = load(path, seen, findings)
-            rows = tuple(self._row(each, item.base, item.key, findings.notes) for each in found)
+            rows = tuple(self._row(each, item.base, readable(item.key), findings.notes) for each in found)
         except (OSError, UnicodeError, MissingExtra, UnreadableDocument) as error:
             return _refused(entry, item, error)
         notes = (*findings.notes, *(f"{row.id} has no visible text" for row in rows if not row.stored.chunks))

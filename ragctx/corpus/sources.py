@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ragctx.corpus.text import digest
-from ragctx.errors import InputError, UnreadableDocument
+from ragctx.errors import InputError, UnreadableDocument, readable
 from ragctx.types import Document
 from ragctx.types.documents import Scalar
 
@@ -183,7 +183,7 @@ def _below(root: Path, folder: Path, seen: set[tuple[int, int]]) -> Iterator[Fil
     if os.access(folder, os.R_OK | os.X_OK):
         yield from _walk(root, folder, seen | {identity})
     else:
-        yield FileItem(str(folder), folder.relative_to(root).as_posix(), str(root), 0, 0, alone=False)
+        yield FileItem(str(folder), readable(folder.relative_to(root).as_posix()), str(root), 0, 0, alone=False)
 
 
 def _seen(path: Path, besides: Path | None) -> set[tuple[int, int]]:
@@ -196,6 +196,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _file(path: Path, base: str, root: str, *, alone: bool) -> FileItem:
+    base = readable(base)
     try:
         found = path.stat()
     except OSError:  # gone meanwhile, or a link to nothing: reading it says so
@@ -226,7 +227,7 @@ def _others(item: Item) -> Iterator[str]:
         while True:
             yield f"{item.base}#{number}"
             number += 1
-    parts = Path(item.key).parts
+    parts = Path(readable(item.key)).parts
     for count in range(2, len(parts) + 1):
         yield "/".join(parts[-count:])
-    yield item.key
+    yield readable(item.key)

@@ -13,9 +13,9 @@ from rich.text import Text
 DIM, STRONG, WARN, BAD = "dim", "bold", "yellow", "red"
 
 # Control characters and directional overrides: in a document's text or a file's name they would move the cursor,
-# recolour the screen or turn words around. Tabs and line ends stay.
+# recolour the screen or turn words around. Tabs and line ends stay. Halves of characters are nothing that can be shown.
 _CONTROLS = [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-VISIBLE = dict.fromkeys(_CONTROLS, "\ufffd") | {13: " "}
+VISIBLE = dict.fromkeys([*_CONTROLS, *range(0xD800, 0xE000)], "\ufffd") | {13: " "}
 
 
 def clean(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
@@ -169,16 +170,27 @@ def test_odd_names(ragctx, tmp_path, documents, reader, name):
     assert ragctx("ask", "What is the notice period?", "-d", folder, "-r", reader()).code == 0
 
 
-def test_a_name_that_is_no_text(finished, tmp_path, documents, reader):
+def test_names_that_are_no_text(finished, ragctx, tmp_path, documents, reader, questions):
     folder = tmp_path / "odd"
     folder.mkdir()
-    shutil.copy(documents / "lease.md", bytes(folder) + b"/lease-\xff.md")
-    done = finished("ask", "What is the notice period?", "-d", folder, "-r", reader())
+    for name in (b"lease-\xff.md", b"lease-\xfe.md"):
+        shutil.copy(documents / "lease.md", bytes(folder) + b"/" + name)
+    (tmp_path / os.fsdecode(b"odd/empty-\xff.md")).touch()
+    asked, read = questions({"question": "What is the notice period?"}), ("-d", folder, "-r", reader())
+    done = finished("ask", "What is the notice period?", *read)
     assert done.code == 0
     assert "The notice period is three months." in done.out
-    saved = finished("ask", "What is the notice period?", "-d", folder, "-r", reader(), "--json")
-    assert saved.code in {0, 3}
-    assert saved.code == 0 or "rename the file" in saved.err
+    assert "empty-\\xff.md" in done.err
+    saved = finished("ask", "What is the notice period?", *read, "--json", "--html", "a.html")
+    assert saved.code == 0
+    assert {c["document"] for c in saved.json["coverage"]} == {"lease-\\xff.md", "lease-\\xfe.md"}
+    (tmp_path / "saved.json").write_text(saved.out, encoding="utf-8")
+    assert ragctx("explain", "saved.json", "--json").json == saved.json
+    assert "lease-\\xff.md" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "empty-\\xff.md" in ragctx("index", *read[:2], "--json").json["problems"][0]["source"]
+    assert ragctx("plan", asked, *read, "--json").code == 0
+    assert ragctx("batch", "run", asked, *read, "--job", "j.sqlite", "--json").json["answered"] == 1
+    assert ragctx("explain", "j.sqlite", "--json").json["coverage"] == saved.json["coverage"]
 
 
 def test_a_file_that_may_not_be_read(finished, documents, reader, tmp_path):
@@ -193,8 +205,6 @@ def test_a_file_that_may_not_be_read(finished, documents, reader, tmp_path):
 
 
 def test_a_device_and_a_pipe_are_refused(ragctx, tmp_path, reader):
-    import os
-
     os.mkfifo(tmp_path / "pipe.txt")
     for path in ("/dev/null", tmp_path / "pipe.txt"):
         done = ragctx("ask", "q", "-d", path, "-r", reader())

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from ragctx.corpus.loading.extracted import Extracted, Findings
 from ragctx.corpus.loading.inspection import Inspection
-from ragctx.errors import UnreadableDocument
+from ragctx.errors import UnreadableDocument, readable
 
 _STEP = 1 << 18
 
@@ -46,7 +46,8 @@ def opened(path: Path, seen: Inspection, findings: Findings, newline: str | None
         remedy = "convert it to text, PDF or DOCX; UTF-16 text needs a byte order mark"
         raise UnreadableDocument(str(path), "it holds binary data, not text", remedy)
     if seen.guessed:
-        findings.notes.append(f"{path} is not valid UTF-8 and was read as cp1252: save it as UTF-8 if letters look odd")
+        name = readable(str(path))
+        findings.notes.append(f"{name} is not valid UTF-8 and was read as cp1252: save it as UTF-8 if letters look odd")
     # cp1252 leaves five bytes undefined; they become replacement characters.
     errors = "replace" if seen.guessed else "strict"
     return path.open(encoding=seen.encoding, errors=errors, newline=newline)
