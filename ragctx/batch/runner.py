@@ -12,7 +12,7 @@ from ragctx.batch.events import Clock, Stopped, Tick
 from ragctx.batch.results import PlannedRow, RowResult
 from ragctx.batch.state import status
 from ragctx.batch.store import JobStore
-from ragctx.engine import Delta, Engine, Job, Outcome, Progress, overrun
+from ragctx.engine import Delta, Engine, Job, Outcome, Progress
 from ragctx.errors import RagctxError, RequestFailed, StoreError
 from ragctx.types import Answer, Decision, Question
 from ragctx.work import Work
@@ -114,7 +114,7 @@ class _Run:
         self._ceiling.settle(row, outcome.usage.money)
         result = RowResult(row.position, row.question, row.decision)
         try:
-            answer = self._store.finish(row, self._account(row, outcome), outcome.requests)
+            answer = self._store.finish(row, self._account(row, outcome), outcome.requests, self._models)
             result = replace(result, answer=answer)
         except StoreError:
             raise
@@ -133,14 +133,13 @@ class _Run:
             raise RagctxError(
                 f"strategy {name!r} gave a {type(answer).__name__}, not an Answer: report it to its makers"
             )
-        exceeded = overrun(row.question.budget, outcome.usage, self._models)
         return replace(
             answer,
             question=row.question.id,
             strategy=row.decision.strategy,
             decision=row.decision,
             usage=outcome.usage,
-            notes=tuple(dict.fromkeys((*self._notes, *answer.notes, *exceeded))),
+            notes=(*self._notes, *answer.notes),
         )
 
     def _stop(self, reason: str) -> None:

@@ -20,7 +20,9 @@ from ragctx.batch.ledger import settle
 from ragctx.batch.lock import JobLock
 from ragctx.batch.replies import JobReplies
 from ragctx.batch.results import PlannedRow, RowFailure, RowResult, Spent
+from ragctx.engine import overrun
 from ragctx.errors import StoreCorrupt
+from ragctx.models import Models
 from ragctx.questions import Questions
 from ragctx.types import Answer, Decision, Question, Usage
 
@@ -168,20 +170,27 @@ class JobStore:
             yield from map(_result, page)
             after = page[-1][0]
 
-    def finish(self, row: PlannedRow, answer: Answer, requests: Sequence[str | None] = ()) -> Answer:
+    def finish(
+        self, row: PlannedRow, answer: Answer, requests: Sequence[str | None] = (), models: Models | None = None
+    ) -> Answer:
         """Write a row's answer, and what it cost; the answer as it was written.
+
+        A budget that was exceeded over every run is a note on it.
 
         Args:
             row: as `pending` gave it.
             answer: its usage is this run's. The one written tells what the row cost over every run.
             requests: of each of its charges, as the engine's outcome tells them.
+            models: who was asked.
 
         Raises:
             StoreError: nothing was written. TypeError: the answer's data is not JSON.
         """
 
         def step(connection: sqlite3.Connection) -> Answer:
-            told = replace(answer, usage=settle(connection, row.key, answer.usage, requests, self.replies.fresh))
+            usage = settle(connection, row.key, answer.usage, requests, self.replies.fresh)
+            exceeded = overrun(row.question.budget, usage, models or Models())
+            told = replace(answer, usage=usage, notes=tuple(dict.fromkeys((*answer.notes, *exceeded))))
             connection.execute("DELETE FROM failures WHERE position = ?", (row.position,))
             connection.execute("INSERT INTO answers VALUES (?, ?, ?)", (row.position, dump(told), told.answerable))
             return told

@@ -255,6 +255,20 @@ def test_a_questions_own_budget_holds(bench):
         assert store.spent().calls == 1
 
 
+def test_a_budget_that_was_exceeded_before_a_kill_is_told_after_it(bench):
+    bench.rules = [Rule("", "yes", prompt_tokens=500)]
+    with bench.open([Question("What is dear?", id="a", budget=Budget(tokens=1_300))]) as store:
+        finish, store.finish = store.finish, _raise(KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            bench.run(store)
+        store.finish = finish
+        [result] = bench.run(store)
+    assert bench.calls == 3
+    assert result.answer.usage.calls == 3
+    [note] = result.answer.notes
+    assert note.startswith("the budget of 1,300 tokens was exceeded: 1,503 were billed; scripted billed more than")
+
+
 def test_a_ceiling_leaves_the_rest_pending_with_a_reason(bench):
     events = []
     with bench.open() as store:
