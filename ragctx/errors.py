@@ -45,9 +45,9 @@ class UnknownName(ConfigError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+        hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""
         more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}(known: {', '.join(names[:_NAMED]) or 'none'}{more})")
+        super().__init__(f"unknown {kind} {name!r}{hint} (known: {', '.join(names[:_NAMED]) or 'none'}{more})")
 
 
 class MissingExtra(ConfigError):

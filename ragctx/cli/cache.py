@@ -54,9 +54,18 @@ def clear(
         raise UnknownName("cache part", part, parts)
     chosen = {part: parts[part]} if part else parts
     total = sum(found["bytes"] for found in chosen.values())
-    if chosen and not yes and not typer.confirm(f"Delete {', '.join(chosen)} ({size(total)})?", err=True):
-        typer.echo("nothing was deleted", err=True)
+    if chosen and not yes and not _agreed(f"Delete {', '.join(chosen)} ({size(total)})?"):
+        typer.echo("nothing was deleted; --yes deletes without asking", err=True)
         raise typer.Exit(INTERRUPTED)
     for name in chosen:
         shutil.rmtree(cache_folder() / name)
     typer.echo(json.dumps({"deleted": chosen}) if as_json else f"deleted {size(total)}")
+
+
+def _agreed(question: str) -> bool:
+    """Whether a person said yes; nobody there to be asked is a no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        typer.echo(err=True)  # the question's line is still open
+        return False

@@ -75,6 +75,6 @@ def _line(line: str, where: str) -> tuple[str, Found]:
             return str(row.get("id")), str((row.get("failure") or {}).get("message", "no answer"))
         answer = Answer.from_json(json.dumps(held))
     except (ValueError, AttributeError) as error:
-        raise InputError(f"{where} is not a saved answer ({type(error).__name__}): save with --json") from None
+        raise InputError(f"{where} is not a saved answer: name what --json or batch export (.jsonl) wrote") from error
     asked = row.get("question")
     return answer.question, (answer, str(asked.get("text", "")) if isinstance(asked, dict) else "")

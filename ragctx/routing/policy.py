@@ -170,7 +170,8 @@ def _read(path: Path) -> Policy:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the policy {path}: {error}; give a TOML file in UTF-8") from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigError(f"cannot read the policy {path}: {why}; give a TOML file in UTF-8") from error
     return Policy.parse(text, str(path))
 
 
