@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ragctx.corpus.catalogue import manifest_of
 from ragctx.corpus.chunking import Chunking
-from ragctx.corpus.counts import Counts
-from ragctx.corpus.documents import Documents
+from ragctx.corpus.contents import Contents
 from ragctx.corpus.opening import Opened, as_it_was, brought, place_of
 from ragctx.corpus.progress import Report
-from ragctx.corpus.selection import Selection, clipped
 from ragctx.corpus.sentences import bounds
 from ragctx.corpus.slots import IndexSlot
-from ragctx.corpus.sources import TextItem, documents_of, items, named
+from ragctx.corpus.sources import documents_of, named
 from ragctx.corpus.store import Store
 from ragctx.corpus.table import Chunks
 from ragctx.corpus.updating import Wanted
-from ragctx.errors import InputError, UnknownName, UnreadableDocument
+from ragctx.errors import InputError, UnreadableDocument
 from ragctx.models import ModelFacts
 from ragctx.types import Context, Coverage, Document, Passage, Span, Where
-from ragctx.types.documents import characters_read
 
 
 class Corpus:
@@ -45,15 +39,7 @@ class Corpus:
 
     def __init__(self, opened: Opened, base: Corpus | None = None, wheres: tuple[Where, ...] = ()) -> None:
         """Made by `over`, `of` and `select`."""
-        self._base = base
-        self._take(opened, wheres)
-
-    def _take(self, opened: Opened, wheres: tuple[Where, ...] = ()) -> None:
-        """Be the corpus of a state: everything that was worked out for another one is forgotten."""
-        for name in ("documents", "_positions", "manifest", "chunks", "characters", "_parts", "_totals"):
-            self.__dict__.pop(name, None)
-        self._opened, self._state, self._store = opened, opened.state, opened.store
-        self._selection = Selection(Documents(opened.rows, opened.state.sources), opened.state.columns, wheres)
+        self._base, self._contents = base, Contents(opened, wheres)
 
     @classmethod
     def over(
@@ -111,14 +97,7 @@ class Corpus:
 
         A document in memory takes the place of the one of its id; what was removed before and is named again is back.
         """
-        self._must_be_whole()
-        listed, wanted = named(sources), self._opened.wanted
-        bases = {item.base for item in items(listed)}
-        texts = {each.base for each in listed if isinstance(each, TextItem) and not each.shared}
-        kept = [each for each in wanted.sources if isinstance(each, str) or each.base not in texts]
-        removed = tuple(id for id in wanted.removed if id not in bases and id.rpartition("#")[0] not in bases)
-        self._change(replace(wanted, sources=tuple(dict.fromkeys([*kept, *listed])), removed=removed), progress)
-        return self
+        return self._changed(self._wanted.plus(named(sources)), progress)
 
     def remove(self, *ids: str) -> Corpus:
         """Take documents out, and return the corpus. Files stay where they are, and out of this corpus.
@@ -128,15 +107,11 @@ class Corpus:
         """
         for name in ids:
             self.document(name)
-        wanted = self._opened.wanted
-        kept = tuple(each for each in wanted.sources if isinstance(each, str) or each.base not in ids)
-        self._change(replace(wanted, sources=kept, removed=(*wanted.removed, *ids)), None)
-        return self
+        return self._changed(self._wanted.minus(ids))
 
     def refresh(self, progress: Report | None = None) -> Corpus:
         """Look at the sources again, and return the corpus: new and changed files are read, deleted ones leave."""
-        self._change(self._opened.wanted, progress)
-        return self
+        return self._changed(self._wanted, progress)
 
     @property
     def base(self) -> Corpus:
@@ -146,24 +121,21 @@ class Corpus:
     @property
     def folder(self) -> Path:
         """Where store and indexes live."""
-        return self._store.folder
+        return self._opened.store.folder
 
     @property
     def chunking(self) -> Chunking:
         """How documents were cut."""
         return self._opened.wanted.chunking
 
-    @cached_property
+    @property
+    def _opened(self) -> Opened:
+        return self._contents.opened
+
+    @property
     def documents(self) -> Sequence[Document]:
         """Every document, in order, with lazy texts."""
-        rows = self._opened.rows
-        chosen = [rows[i] for i in self._selection.positions] if self._selection.wheres else rows
-        return Documents(chosen, self._state.sources)
-
-    @cached_property
-    def _positions(self) -> dict[str, int]:
-        rows = self._opened.rows
-        return {rows[i].id: number for number, i in enumerate(self._selection.positions)}
+        return self._contents.documents
 
     def document(self, id: str) -> Document:
         """The document of an id.
@@ -171,53 +143,42 @@ class Corpus:
         Raises:
             UnknownName: there is none in this corpus; the nearest ids are suggested.
         """
-        try:
-            return self.documents[self._positions[id]]
-        except KeyError:
-            raise UnknownName("document", id, list(self._positions)[:1000]) from None
+        return self._contents.document(id)
 
     @property
     def problems(self) -> tuple[UnreadableDocument, ...]:
         """What was found and could not be read."""
-        return self._state.catalogue.problems
+        return self._opened.state.catalogue.problems
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know: guessed encodings, documents with the same text."""
-        return (*self._opened.notes, *self._state.catalogue.notes)
+        return (*self._opened.notes, *self._opened.state.catalogue.notes)
 
-    @cached_property
+    @property
     def manifest(self) -> str:
         """Hash of ids, texts, chunking and filter: two corpora of one manifest have the same chunks."""
-        if not self._selection.wheres:
-            return self._state.catalogue.manifest
-        named = ((document.id, document.digest) for document in self.documents)
-        bounds = repr([(part.start, part.end) for part in self._parts.values()])
-        return manifest_of(f"{self.chunking.digest} {bounds}", named)
+        return self._contents.manifest
 
-    @cached_property
+    @property
     def chunks(self) -> Chunks:
         """Every chunk, in document order."""
-        return Chunks(self._selection.columns, self.documents)
+        return self._contents.chunks
 
     @property
     def rows(self) -> npt.NDArray[np.intp]:
         """For each chunk its row in `base.chunks`: where an index of the whole corpus has it."""
-        return self._selection.rows
+        return self._contents.selection.rows
 
     def mask(self, where: Where | None) -> npt.NDArray[np.bool_]:
         """Which chunks a filter admits, shape (chunks,); `None` admits all."""
-        mask = np.full(len(self.chunks), where is None)
-        if where is not None:
-            mask[Selection(self.documents, self._selection.columns, (where,)).rows] = True
-        return mask
+        return self._contents.mask(where)
 
     def select(self, where: Where | None) -> Corpus:
         """The view of what a filter admits; it shares the store, and a view of a view obeys both filters."""
         if where is None or where == Where():
             return self
-        wheres = (*self._selection.wheres, where)
-        return Corpus(self._opened, self.base, wheres)
+        return Corpus(self._opened, self.base, (*self._contents.selection.wheres, where))
 
     def text(self, span: Span) -> str:
         """The characters of a span.
@@ -243,35 +204,21 @@ class Corpus:
 
     def tokens(self, facts: ModelFacts) -> int:
         """Tokens of all text that may be read, by a model's counter; counted once and kept in the store."""
-        name = facts.counter.name
-        if name not in self._totals:
-            counts = Counts(self._store.folder, facts.counter)
-            self._totals[name] = counts.total(zip(self.documents, self._parts.values(), strict=True))
-        return self._totals[name]
+        return self._contents.tokens(facts.counter)
 
-    @cached_property
-    def _totals(self) -> dict[str, int]:
-        return {}
-
-    @cached_property
-    def _parts(self) -> dict[str, Span]:
-        """What may be read of each document, in order."""
-        return {document.id: self._selection.visible(document) for document in self.documents}
-
-    @cached_property
+    @property
     def characters(self) -> int:
         """Characters of all text that may be read."""
-        return sum(len(part) for part in self._parts.values())
+        return self._contents.characters
 
     def everything(self) -> Context:
         """One verbatim passage a document, in order. Reads all text: look at `tokens` first."""
-        parts = zip(self.documents, self._parts.values(), strict=True)
+        parts = zip(self.documents, self._contents.parts, strict=True)
         return Context(tuple(Passage.cut(document, [part]) for document, part in parts))
 
     def coverage(self, spans: Iterable[Span]) -> tuple[Coverage, ...]:
         """For every document, how many of the characters that may be read the spans hold."""
-        read = characters_read(clipped(spans, self._parts))
-        return tuple(Coverage(name, read.get(name, 0), len(part)) for name, part in self._parts.items())
+        return self._contents.coverage(spans)
 
     def slot(self, name: str) -> IndexSlot:
         """The place of an index of this corpus's chunks; views have places of their own.
@@ -279,8 +226,8 @@ class Corpus:
         Args:
             name: of the index, with a digest of its settings.
         """
-        kind = "views" if self._selection.wheres else "indexes"
-        return IndexSlot.at(self._store.folder / kind, name, self.manifest)
+        kind = "indexes" if self._base is None else "views"
+        return IndexSlot.at(self.folder / kind, name, self.manifest)
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -291,11 +238,18 @@ class Corpus:
     def __repr__(self) -> str:
         return f"<corpus of {len(self):,} documents, {self.characters:,} characters, {len(self.chunks):,} chunks>"
 
-    def _must_be_whole(self) -> None:
+    @property
+    def _wanted(self) -> Wanted:
+        """What the store was asked to describe, to be changed.
+
+        Raises:
+            InputError: this is a view.
+        """
         if self._base is not None:
             raise InputError("a view cannot be changed: change the corpus it was selected from")
+        return self._opened.wanted
 
-    def _change(self, wanted: Wanted, report: Report | None) -> None:
-        self._must_be_whole()
-        there = tuple(each for each in wanted.sources if isinstance(each, TextItem) or Path(each).exists())
-        self._take(brought(self._store, replace(wanted, sources=there), report))
+    def _changed(self, wanted: Wanted, report: Report | None = None) -> Corpus:
+        """This corpus, brought to what is wanted; all that was worked out for its state before is forgotten."""
+        self._contents = Contents(brought(self._opened.store, wanted.there(), report))
+        return self

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ragctx.corpus.build import build, current
 from ragctx.corpus.catalogue import Catalogue
@@ -29,6 +30,24 @@ class Wanted:
     sources: tuple[Source, ...]
     chunking: Chunking
     removed: tuple[str, ...] = ()
+
+    def plus(self, more: Sequence[Source]) -> Wanted:
+        """With more sources: a text takes the place of the one of its id, and what was removed is back when named."""
+        bases = {item.base for item in items(more)}
+        texts = {each.base for each in more if isinstance(each, TextItem) and not each.shared}
+        kept = [each for each in self.sources if isinstance(each, str) or each.base not in texts]
+        removed = tuple(id for id in self.removed if id not in bases and id.rpartition("#")[0] not in bases)
+        return replace(self, sources=tuple(dict.fromkeys([*kept, *more])), removed=removed)
+
+    def minus(self, ids: Collection[str]) -> Wanted:
+        """Without the documents of some ids."""
+        kept = tuple(each for each in self.sources if isinstance(each, str) or each.base not in ids)
+        return replace(self, sources=kept, removed=(*self.removed, *ids))
+
+    def there(self) -> Wanted:
+        """Without files and folders that are gone."""
+        there = tuple(each for each in self.sources if isinstance(each, TextItem) or Path(each).exists())
+        return replace(self, sources=there)
 
 
 def bring(store: Store, wanted: Wanted, report: Report | None = None) -> tuple[State, tuple[str, ...]]:

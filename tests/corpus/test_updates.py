@@ -204,7 +204,7 @@ def test_many_small_additions_are_merged(write, monkeypatch, checked):
         write({f"{i}.txt": f"Text number {i}, 漢字. " * 20})
         corpus.refresh()
     checked(corpus)
-    assert len(corpus._state.catalogue.segments) <= 5
+    assert len(corpus._opened.state.catalogue.segments) <= 5
     assert [str(document.text)[:13].strip(",") for document in corpus.documents] == [
         f"Text number {i}"[:13].strip(",") for i in sorted(range(12), key=str)
     ]
