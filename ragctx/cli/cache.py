@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +65,8 @@ def clear(
 
 def _agreed(question: str) -> bool:
     """Whether a person said yes; nobody there to be asked is a no."""
+    if sys.stdin is None:  # closed, as some schedulers leave it
+        return False
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:

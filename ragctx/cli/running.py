@@ -98,7 +98,7 @@ class Run:
             return
         total = self._planned(pipeline).totals.money
         bill = f"{money(total.expected)} to {money(total.high, prices.currency)}" if total else "an unknown amount"
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise ConfigError(f"this job may cost {bill}: set a ceiling with --max-cost, or agree with --yes")
         if not typer.confirm(f"This job may cost {bill}. Go on?", err=True):
             typer.echo("nothing was spent", err=True)

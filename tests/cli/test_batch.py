@@ -78,6 +78,7 @@ def test_failed_rows_are_counted_and_retried_on_request(ragctx, documents, reade
     assert "3 answered" in again.out
 
 
+@pytest.mark.alone
 def test_ctrl_c_keeps_every_finished_row(process, ragctx, documents, reader, questions, tmp_path):
     rows = questions(*({"id": f"q{n}", "question": f"What does clause {n} say?"} for n in range(200)))
     name = reader(SLOW)
@@ -143,6 +144,9 @@ def test_a_priced_reader_needs_a_ceiling_or_a_yes(ragctx, documents, reader, ask
     assert refused.code == 2
     assert "--max-cost" in refused.err
     assert "USD" in refused.err
+    with monkeypatch.context() as closed:
+        closed.setattr("sys.stdin", None)
+        assert ragctx(*arguments).code == 2
     stopped = ragctx(*arguments, "--max-cost", "0.0001")
     assert stopped.code == 4
     assert "3 pending" in stopped.out
