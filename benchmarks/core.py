@@ -81,7 +81,7 @@ def _gigabyte(wanted: argparse.Namespace) -> dict[str, object]:
     if not wanted.data:
         return _null(NO_DATA, "gigabyte_peak_mb")
     if wanted.quick:
-        return _from_store("gigabyte_peak_mb", "gigabyte_index_s", "gigabyte_mb")
+        return _from_store("gigabyte_peak_mb", "gigabyte_index_s", "gigabyte_ask_s", "gigabyte_mb")
     return gigabyte.measure(Path(wanted.data))
 
 

@@ -19,7 +19,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # libraries draw bars of their own, 
 
 from ragctx import Pipeline, Questions
 from ragctx.batch import JobStore, status
-from ragctx.errors import ConfigError, RagctxError
+from ragctx.errors import RagctxError
 from ragctx.evaluation.scoring import table_by_kind
 from ragctx.folders import cache_folder
 from ragctx.views import progress, terminal
@@ -58,7 +58,7 @@ def job_file(options: argparse.Namespace, questions: Questions, pipeline: Pipeli
         try:
             with JobStore.open(job) as store:
                 store.must_match(questions, pipeline.configuration(), pipeline.corpus.manifest)
-        except (ConfigError, RagctxError) as other:
+        except RagctxError as other:
             say(f"Starting over: the stored answers belong to something else. {other}\n")
             forget(job)
     return job
