@@ -12,47 +12,32 @@ from ragctx.engine import Job
 from ragctx.readers.scripted import Rule, Scripted, ScriptedRemote
 
 
-async def longest_gap(until) -> float:
-    """The longest time between two beats of a heart that should beat every 5 ms."""
-    longest, last = 0.0, time.perf_counter()
-    while not until():
+async def longest_gap(over: threading.Event) -> float:
+    """The longest time between two beats of a heart that should beat every 5 ms.
+
+    A gap is as long as its time, or as what this process computed in it if that is less: a process that the machine
+    keeps waiting holds up nobody, and whoever holds up this loop, here where every thread has work, computes.
+    """
+    longest, last = 0.0, (time.perf_counter(), time.process_time())
+    while not over.is_set():
         await asyncio.sleep(0.005)
-        now = time.perf_counter()
-        longest, last = max(longest, now - last - 0.005), now
+        now = time.perf_counter(), time.process_time()
+        longest, last = max(longest, min(now[0] - last[0] - 0.005, now[1] - last[1])), now
     return longest
 
 
-async def plain_gap() -> float:
-    """The longest gap while three plain threads compute: what Python and the machine do to a loop, without us."""
-    stop = threading.Event()
-
-    def compute():
-        while not stop.is_set():
-            sum(range(20_000))
-
-    threads = [threading.Thread(target=compute) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    end = time.perf_counter() + 0.5
-    longest = await longest_gap(lambda: time.perf_counter() > end)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    return longest
-
-
-async def gaps(engine, jobs) -> tuple[float, float]:
-    """The longest gap beside plain threads, and while the jobs run."""
-    plain = await plain_gap()
-    heart = asyncio.create_task(longest_gap(lambda: done))
-    done = False
+async def gap_while(engine, jobs) -> float:
+    """The longest gap while the jobs run."""
+    over = threading.Event()
+    heart = asyncio.create_task(longest_gap(over))
     await asyncio.sleep(0)
     outcomes = [outcome.result() async for outcome in engine.amap(jobs)]
-    done = True
+    over.set()
     assert len(outcomes) == 500
-    return plain, await heart
+    return await heart
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("style", [Scripted, ScriptedRemote])
 def test_the_callers_loop_is_never_held_up(engine_of, works, style):
     def busy(i):
@@ -60,17 +45,13 @@ def test_the_callers_loop_is_never_held_up(engine_of, works, style):
             sum(range(20_000))  # a step that computes
             yield [works.prompt(f"{i} {k} {n}") for n in range(2)]
 
-    def measure():
-        engine = engine_of(style([Rule("", "yes", delay=0.001)]))
-        return asyncio.run(gaps(engine, [Job(str(i), lambda i=i: busy(i)) for i in range(500)]))
-
     seen = []
-    for _ in range(6):  # the machine may be busy with something else; a loop that we hold up is held up every time
-        plain, loaded = measure()
-        seen.append((plain, loaded))
-        if loaded <= max(0.05, 3 * plain):
+    for _ in range(10):  # Python's threads may take turns unluckily; a loop that we hold up is held up every time
+        engine = engine_of(style([Rule("", "yes", delay=0.001)]))
+        seen.append(asyncio.run(gap_while(engine, [Job(str(i), lambda i=i: busy(i)) for i in range(500)])))
+        if seen[-1] <= 0.05:
             return
-    pytest.fail(f"the loop was held up (beside plain threads, by the engine): {seen}")
+    pytest.fail(f"the loop was held up for so many seconds: {seen}")
 
 
 @pytest.mark.slow
