@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ragctx.types import Answer, Citation, Decision
+from ragctx.types import Answer, Charge, Citation, Coverage, Decision
 from ragctx.views.numbers import count, money, seconds, share, short, spread, whole
 from ragctx.views.text import DIM, STRONG, WARN, Block, block, hanging, notes, one_line, table
 
@@ -76,7 +76,7 @@ def explanation(value: Answer, question: str = "") -> RenderableType:
     if value.decision:
         parts += [_head("strategies"), _candidates(value.decision)]
         if value.decision.policy:
-            parts.append(hanging(f"policy {value.decision.policy}, lambda {value.decision.lam:g}", DIM))
+            parts.append(hanging(policy(value.decision), DIM))
         if value.decision.signals:
             parts += [_head("signals the choice was made from"), _signals(value.decision.signals)]
     if value.coverage:
@@ -86,6 +86,23 @@ def explanation(value: Answer, question: str = "") -> RenderableType:
     if value.usage.charges:
         parts += [_head("bill"), _bill(value)]
     return Group(*parts)
+
+
+def policy(decision: Decision) -> str:
+    """By which table and lambda it was decided."""
+    return f"policy {decision.policy}, lambda {decision.lam:g}"
+
+
+def opened(coverage: Sequence[Coverage]) -> tuple[list[Coverage], str]:
+    """The documents of which anything was read, most first, and how many others there are, in words."""
+    touched = sorted((each for each in coverage if each.read), key=lambda each: -each.read)
+    rest = len(coverage) - len(touched)
+    return touched, f"not opened: {count(rest, 'other document')}" if rest else ""
+
+
+def model(charge: Charge) -> str:
+    """Who was paid."""
+    return charge.model + (" (from cache)" if charge.replayed else "")
 
 
 def _head(title: str) -> Text:
@@ -115,14 +132,12 @@ def _candidates(decision: Decision) -> RenderableType:
 
 def _coverage(value: Answer) -> RenderableType:
     made = table("document", "read", "characters", numbers=("read", "characters"))
-    touched = [coverage for coverage in sorted(value.coverage, key=lambda c: -c.read) if coverage.read]
+    touched, rest = opened(value.coverage)
     for coverage in touched:
         made.add_row(
             Text(coverage.document), share(coverage.share), f"{whole(coverage.read)} of {whole(coverage.length)}"
         )
-    untouched = len(value.coverage) - len(touched)
-    rest = [Text(f"not opened: {count(untouched, 'other document')}", DIM)] if untouched else []
-    return Group(*([made] if touched else []), *rest)
+    return Group(*([made] if touched else []), *([Text(rest, DIM)] if rest else []))
 
 
 def _dropped(value: Answer) -> list[RenderableType]:
@@ -138,7 +153,6 @@ def _bill(value: Answer) -> Table:
     made = table("for", "model", *numbers, numbers=numbers)
     for charge in value.usage.charges:
         purpose = charge.purpose if charge.purpose == charge.role else f"{charge.role}, {charge.purpose}".strip(", ")
-        model = charge.model + (" (from cache)" if charge.replayed else "")
         figures = (whole(charge.prompt), whole(charge.cached), whole(charge.output), f"{charge.seconds:.2f}")
-        made.add_row(Text(purpose), Text(model), *figures, money(charge.money))
+        made.add_row(Text(purpose), Text(model(charge)), *figures, money(charge.money))
     return made

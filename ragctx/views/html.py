@@ -40,11 +40,10 @@ def _quote(citation: Citation) -> str:
 def _read(coverage: Sequence[Coverage]) -> str:
     if not coverage:
         return ""
-    touched = sorted((c for c in coverage if c.read), key=lambda c: -c.read)
+    touched, rest = answers.opened(coverage)
     rows = [(e(c.document), _bar(c.share), f"{whole(c.read)} of {whole(c.length)}") for c in touched]
     body = table(["document", "read", "characters"], rows, {"characters"})
-    rest = len(coverage) - len(touched)
-    tail = f'<div class="q">not opened: {e(count(rest, "other document"))}</div>' if rest else ""
+    tail = f'<div class="q">{e(rest)}</div>' if rest else ""
     return folded("what was read", body + tail)
 
 
@@ -61,7 +60,7 @@ def _candidates(value: Answer) -> str:
         for reason in ["chosen" if c.strategy == value.decision.strategy else c.rejected or "lower score"]
     ]
     columns = ["strategy", "quality", "cost", "score", "tokens", "outcome"]
-    policy = f"policy {value.decision.policy}, lambda {value.decision.lam:g}" if value.decision.policy else ""
+    policy = answers.policy(value.decision) if value.decision.policy else ""
     body = table(columns, rows, {"quality", "cost", "score", "tokens"}) + f'<div class="q">{e(policy)}</div>'
     return folded("what else it could have cost", body)
 
@@ -81,9 +80,8 @@ def _bill(value: Answer) -> str:
 
 
 def _charged(charge: Charge) -> tuple[str, ...]:
-    model = charge.model + (" (from cache)" if charge.replayed else "")
     tokens = (whole(charge.prompt), whole(charge.cached), whole(charge.output))
-    return (charge.role, charge.purpose, model, *tokens, seconds(charge.seconds), money(charge.money))
+    return (charge.role, charge.purpose, answers.model(charge), *tokens, seconds(charge.seconds), money(charge.money))
 
 
 def plan(value: Plan) -> str:

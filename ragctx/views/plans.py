@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ragctx.types import Candidate, Estimate
+from ragctx.types import Candidate, Estimate, Range
 from ragctx.views.numbers import UNKNOWN, count, money, seconds, spread, whole
 from ragctx.views.text import DIM, STRONG, WARN, block, hanging, notes, numbered, one_line, table
 
@@ -53,7 +53,7 @@ def totals(value: Plan) -> str:
     parts = [
         count(len(value.rows), "question"),
         f"{spread(sums.tokens)} tokens",
-        count(sums.calls.expected, "call") if sums.calls.low == sums.calls.high else f"{spread(sums.calls)} calls",
+        _calls(sums.calls),
         f"{seconds(sums.seconds.expected)} of model time" if sums.seconds else "time unknown",
     ]
     parts += [f"money {money(sums.money.expected)} (at most {money(sums.money.high)})"] if sums.money else []
@@ -64,14 +64,13 @@ def totals(value: Plan) -> str:
 
 def bill(estimate: Estimate) -> str:
     """What one question costs by one strategy."""
-    parts = [f"{spread(estimate.tokens)} tokens", _calls(estimate)]
+    parts = [f"{spread(estimate.tokens)} tokens", _calls(estimate.calls)]
     parts += [_seconds(estimate)] if estimate.seconds else []
     parts += [f"money {money(_expected(estimate))}"] if estimate.money else []
     return ", ".join(parts)
 
 
-def _calls(estimate: Estimate) -> str:
-    calls = estimate.calls
+def _calls(calls: Range) -> str:
     return count(calls.expected, "call") if calls.low == calls.high else f"{spread(calls)} calls"
 
 

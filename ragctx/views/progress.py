@@ -21,7 +21,7 @@ from rich.text import Text
 from ragctx.engine import Delta
 from ragctx.engine import Progress as Answering
 from ragctx.pipeline import Done, Planned
-from ragctx.views.numbers import count, seconds, size, whole
+from ragctx.views.numbers import seconds, size, whole
 from ragctx.views.text import DIM, clean, console, one_line
 
 if TYPE_CHECKING:
@@ -165,8 +165,3 @@ def streamed(events: Iterable[Event], *, quiet: bool = False) -> Answer:
             if isinstance(event, Done):
                 return event.answer
     raise RuntimeError("a stream ended without an answer")
-
-
-def interrupted(done: int, total: int) -> str:
-    """What is said when a person stops a job."""
-    return f"{whole(done)} of {count(total, 'question')} are done and stored"
