@@ -215,6 +215,11 @@ def raised(reply: Reply) -> Success:
     return reply
 
 
+def fits(request: Request, reply: object) -> bool:
+    """Whether it is a reply of the kind that the request asks for."""
+    return isinstance(reply, _FITS[type(request)])
+
+
 def check(requests: Sequence[Request], replies: Sequence[Reply]) -> None:
     """One reply of the fitting kind for each request; failures only where they are tolerated.
 
@@ -228,7 +233,7 @@ def check(requests: Sequence[Request], replies: Sequence[Reply]) -> None:
         if isinstance(reply, Failure):
             if not request.tolerant:
                 raise RequestFailed(reply.kind, reply.message)
-        elif not isinstance(reply, _FITS[type(request)]):
+        elif not fits(request, reply):
             raise TypeError(f"a {type(request).__name__} request got a {type(reply).__name__} reply")
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from ragctx.models import ModelFacts
-from ragctx.work import Completion, Embed, Failure, Generate, Relevances, Reply, Request, Rerank, Score, Scores, Vectors
-
-_FITS: dict[type, type] = {Generate: Completion, Score: Scores, Embed: Vectors, Rerank: Relevances}
+from ragctx.work import Completion, Failure, Generate, Reply, Request, fits
 
 
 @dataclass(slots=True)
@@ -51,8 +49,8 @@ def fitting(request: Request, reply: object, model: str) -> Reply:
     if isinstance(reply, Completion) and isinstance(request, Generate) and _blank(request, reply):
         told = f"{model} wrote nothing: ask in other words, allow a longer answer, or use another model"
         return Failure("empty", told, prompt_tokens=reply.prompt_tokens, output_tokens=reply.output_tokens)
-    if isinstance(reply, _FITS[type(request)] | Failure):
-        return reply  # type: ignore[return-value]  # mypy does not narrow by a looked-up class
+    if isinstance(reply, Failure) or fits(request, reply):
+        return cast("Reply", reply)
     return Failure(
         "crashed",
         f"{model} answered a {type(request).__name__} with a {type(reply).__name__}: report this to its maintainers",
