@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,9 +27,9 @@ def dump(value: object) -> str:
 
 def load(kind: type[T], text: str) -> T:
     """The value of `kind` that `dump` wrote."""
-    adapter: Any = _adapter(kind)  # type: ignore[arg-type]  # mypy doubts that a class can be hashed
-    value: T = adapter.validate_json(text)
-    return value
+    from ragctx.types import serial  # which imports pydantic: it costs a tenth of a second
+
+    return serial.load(kind, text)
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON values are what they are
@@ -44,13 +43,6 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON values are what they are
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     return value
-
-
-@cache
-def _adapter(kind: type[Any]) -> Any:  # noqa: ANN401 - a TypeAdapter; pydantic costs a tenth of a second
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
 
 
 def _scalar(value: object) -> object:
