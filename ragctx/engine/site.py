@@ -70,8 +70,9 @@ class Site:
                 while taken:
                     yield taken.popleft()
         finally:
-            if not thread.stopped:
-                await asyncio.wrap_future(thread.submit(plant.shut(flow, taken)))
+            with suppress(ConfigError):  # the engine was closed from another thread
+                if not thread.stopped:
+                    await asyncio.wrap_future(thread.submit(plant.shut(flow, taken)))
 
     def close(self) -> None:
         """Cancel everything and end the thread; closing again does nothing."""
