@@ -60,17 +60,10 @@ def test_the_ledgers_of_cancelled_works_are_kept(engine_of, works):
 
 def test_outcomes_nobody_took_are_kept_too(engine_of, works):
     engine = engine_of(Scripted(default="yes"))
-    ended = threading.Event()
-
-    def jobs():
-        yield from works.jobs(5)
-        ended.set()
-
-    outcomes = engine.map(jobs())
+    outcomes = engine.map(works.jobs(5))
     first = next(outcomes)
-    ended.wait(5)
-    wait_for(lambda: not engine._site._open[1]._threads._work_queue.qsize())
-    time.sleep(0.2)
+    [flow] = engine._site._open[1]._flows
+    wait_for(lambda: flow._over)
     outcomes.close()
     assert {first.key, *(o.key for o in engine.abandoned)} == set("01234")
     assert all(o.error is None for o in engine.abandoned)
@@ -115,7 +108,7 @@ def test_cancelling_arun(engine_of, works, style):
 
     async def main():
         task = asyncio.create_task(engine.arun(closing(works, closed, "w", "slow")()))
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(wait_for, lambda: reader.calls)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

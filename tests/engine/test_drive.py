@@ -416,7 +416,8 @@ def test_closing_closes_each_backend_once(engine_of, works):
 
 
 def test_closing_ends_what_other_threads_wait_for(engine_of, works):
-    engine = engine_of(ScriptedRemote([Rule("", "late", delay=30)]))
+    reader = ScriptedRemote([Rule("", "late", delay=30)])
+    engine = engine_of(reader)
     seen: list[BaseException | Outcome] = []
 
     def wait():
@@ -427,7 +428,9 @@ def test_closing_ends_what_other_threads_wait_for(engine_of, works):
 
     thread = threading.Thread(target=wait)
     thread.start()
-    time.sleep(0.1)
+    end = time.monotonic() + 5
+    while not reader.calls and time.monotonic() < end:
+        time.sleep(0.005)
     engine.close()
     thread.join(5)
     assert not thread.is_alive()
