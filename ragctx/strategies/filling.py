@@ -112,7 +112,7 @@ class Filler:
         if one.derived or other.derived or len(one.spans) != 1 or len(other.spans) != 1:
             return False
         first, then = one.spans[0], other.spans[0]
-        return self._touch(first, then) and then.start - first.end <= _HEADING
+        return then.start - first.end <= _HEADING and self._touch(first, then)
 
     def _whole(self, run: Sequence[Passage]) -> Passage:
         first, last = run[0].spans[0], run[-1].spans[0]

@@ -213,6 +213,15 @@ def test_documents_are_never_joined(scripted) -> None:
     assert [p.spans for p in filler._joined(found.passages)] == [(Span("text-1", 0, 10),), (Span("text-2", 0, 12),)]
 
 
+def test_joining_reads_nothing_between_passages_that_lie_far_apart(scripted, corpus: Corpus, monkeypatch) -> None:
+    filler = Retrieve()._filler(Question("house?"), corpus, scripted().models, _reading(scripted()))
+    passages = [corpus.passage(corpus.chunks[i]) for i in (0, 1, 9)]
+    read, text = [], Corpus.text
+    monkeypatch.setattr(Corpus, "text", lambda self, span: read.append(len(span)) or text(self, span))
+    assert len(filler._joined(passages)) == 2
+    assert max(read) <= 2
+
+
 def test_a_joined_passage_has_its_best_score(scripted, corpus: Corpus) -> None:
     filler = Retrieve()._filler(Question("house?"), corpus, scripted().models, _reading(scripted()))
     [joined] = filler._joined([corpus.passage(corpus.chunks[i], score=s) for i, s in ((4, 0.2), (3, 0.9))])
