@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -70,7 +71,8 @@ class BM25:
         asked = terms(question.text)
         if not asked or not admitted.any():
             return Ranking.none(NONE_ADMITTED if asked else NO_WORDS)
-        hits = segments.opened(self._folder(corpus.base), inverted.Inverted.open).score(asked, self.k1, self.b)
+        index = segments.opened(self._folder(corpus.base), inverted.Inverted.open)
+        hits = _hits(index, tuple(asked), self.k1, self.b)
         scores = hits.scores[corpus.rows]
         chunks, scores = best(scores, admitted & (scores > 0), max(depth, HEAD))
         if not len(chunks):
@@ -87,3 +89,9 @@ class BM25:
         slot = corpus.slot(f"bm25-{VERSION}")
         with _BUILDING:
             return slot.current or inverted.build(corpus, slot)
+
+
+@lru_cache(maxsize=8)
+def _hits(index: inverted.Inverted, asked: tuple[str, ...], k1: float, b: float) -> inverted.Hits:
+    """A question's scores, kept for a moment: the router's signals and a strategy's plan look them up in turn."""
+    return index.score(asked, k1, b)

@@ -143,6 +143,18 @@ def test_nothing_to_do_is_no_work(tmp_path, monkeypatch):
     assert ranked(corpus, "rent")[0] == [0]
 
 
+def test_a_question_asked_again_is_scored_once_until_the_corpus_changes(tmp_path, monkeypatch):
+    corpus = Corpus.of("Rent is due.", "Rent and keys.", folder=tmp_path / "c")
+    scored = []
+    score = inverted.Inverted.score
+    monkeypatch.setattr(inverted.Inverted, "score", lambda self, *asked: scored.append(asked) or score(self, *asked))
+    assert [ranked(corpus, "rent", depth)[0] for depth in (1, 2, 1)] == [[0], [0, 1], [0]]
+    assert len(scored) == 1
+    corpus.add(Document("new.txt", "Rent, rent."))
+    assert len(ranked(corpus, "rent")[0]) == 3
+    assert len(scored) == 2
+
+
 def test_signals_are_shares():
     corpus = Corpus.of("Rent is due in May.", "Rent and keys.", "Pets.")
     found = run(BM25().retrieve(Question("When is the rent due?"), corpus, 5, NONE))
