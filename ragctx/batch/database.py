@@ -9,18 +9,21 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ragctx.engine.sqlite_errors import kind
 from ragctx.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
 
 T = TypeVar("T")
 Step = Callable[[sqlite3.Connection], T]
 
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE}
-_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR_SHORT_READ}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_TOLD: Mapping[type[StoreError], str] = {
+    StoreFull: "no room to write {path} ({error}): free some space and run the job again; nothing is lost",
+    StoreCorrupt: "{path} is not a whole job file ({error}): restore a copy of it, or start a new job",
+    StoreLocked: "{path} is held by another program ({error}): close that program and run the job again",
+}
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -48,14 +51,8 @@ def telling(path: Path) -> Iterator[None]:
 
 def explained(error: sqlite3.Error, path: Path) -> StoreError:
     """Our error for one of SQLite's, with what to do next."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code in _FULL:
-        return StoreFull(f"no room to write {path} ({error}): free some space and run the job again; nothing is lost")
-    if {code, code & 0xFF} & _BROKEN:
-        return StoreCorrupt(f"{path} is not a whole job file ({error}): restore a copy of it, or start a new job")
-    if code & 0xFF in _BUSY:
-        return StoreLocked(f"{path} is held by another program ({error}): close that program and run the job again")
-    return StoreError(f"cannot use {path} ({error}): check that it and its folder may be read and written")
+    told = _TOLD.get(kind(error), "cannot use {path} ({error}): check that it and its folder may be read and written")
+    return kind(error)(told.format(path=path, error=error))
 
 
 class Database:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ragctx.engine.codec import dump_reply, load_reply
+from ragctx.engine.sqlite_errors import kind
 from ragctx.engine.store import StoreInfo
 from ragctx.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
 from ragctx.folders import cache_folder
@@ -17,6 +18,11 @@ from ragctx.work import Success
 
 _TABLE = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) STRICT, WITHOUT ROWID"
 _PUT = "INSERT OR REPLACE INTO replies VALUES (?, ?)"
+_TOLD: Mapping[type[StoreError], str] = {
+    StoreFull: "the disk is full, {path} was not written: free some space; what was stored is still usable",
+    StoreLocked: "another process keeps {path} locked: wait for it, or name another path",
+    StoreCorrupt: "{path} is damaged or not a reply store ({error}): delete it, it is rebuilt as you ask",
+}
 _INFO = "SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + length(CAST(reply AS BLOB))), 0) FROM replies"
 
 
@@ -102,11 +108,5 @@ class SqliteStore:
 
 
 def _explained(path: Path, error: sqlite3.Error) -> StoreError:
-    text = str(error)
-    if "full" in text or "disk I/O" in text:
-        return StoreFull(f"the disk is full, {path} was not written: free some space; what was stored is still usable")
-    if "locked" in text or "busy" in text:
-        return StoreLocked(f"another process keeps {path} locked: wait for it, or name another path")
-    if "malformed" in text or "not a database" in text:
-        return StoreCorrupt(f"{path} is damaged or not a reply store ({text}): delete it, it is rebuilt as you ask")
-    return StoreError(f"the reply store {path} failed ({text}): check the path, or delete the file")
+    told = _TOLD.get(kind(error), "the reply store {path} failed ({error}): check the path, or delete the file")
+    return kind(error)(told.format(path=path, error=error))
