@@ -70,11 +70,11 @@ def _line(line: str, where: str) -> tuple[str, Found]:
     """An answer on its own, or an exported row that holds one."""
     try:
         row: dict[str, Any] = json.loads(line)
-        held = row.get("answer", row) if "strategy" not in row or isinstance(row.get("answer"), dict) else row
-        if not isinstance(held, dict):
-            return str(row.get("id")), str((row.get("failure") or {}).get("message", "no answer"))
+        held = row.get("answer", row)
+        if held is None:
+            return str(row["id"]), str(row["error"]["message"])
         answer = Answer.from_json(json.dumps(held))
-    except (ValueError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{where} is not a saved answer: name what --json or batch export (.jsonl) wrote") from error
     asked = row.get("question")
     return answer.question, (answer, str(asked.get("text", "")) if isinstance(asked, dict) else "")

@@ -70,7 +70,10 @@ def test_failed_rows_are_counted_and_retried_on_request(ragctx, documents, reade
     assert done.code == 7
     assert "1 failed" in done.out
     assert "RequestFailed" in done.out
-    assert "no key: set one" in ragctx("explain", "a.sqlite", "--id", "deposit").err
+    assert ragctx("batch", "export", "a.sqlite", "rows.jsonl").code == 0
+    for saved in ("a.sqlite", "rows.jsonl"):
+        assert "no key: set one" in ragctx("explain", saved, "--id", "deposit").err
+        assert "Three months." in ragctx("explain", saved, "--id", "notice").out
     assert ragctx("batch", "resume", "a.sqlite").code == 7  # a failed row stays failed
     reader()  # the same script, mended
     again = ragctx("batch", "resume", "a.sqlite", "--retry-failed")
