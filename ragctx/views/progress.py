@@ -72,15 +72,18 @@ def indexing() -> Iterator[Callable[[Indexed], None]]:
 
 @contextmanager
 def embedding(chunks: int) -> Iterator[Callable[[object], None]]:
-    """A callback for `Pipeline.prepare(on_event=...)`: how many requests to the encoder are back, and its speed."""
+    """A callback for `Pipeline.prepare(on_event=...)`: how many requests to the encoder are back, and its speed.
+
+    Until an encoder is asked for anything, which need not be, other indexes are being built.
+    """
     with bars() as progress:
-        task = _Task(progress, "embedding", "loading the encoder")
+        task = _Task(progress, "preparing", "the indexes")
 
         def show(event: object) -> None:
             if isinstance(event, Answering):
                 pace = f"{event.tokens / task.seconds:,.0f} tokens/s" if event.done else "loading the encoder"
                 # Only the work knows how many windows are still to come; the chunks say it well enough.
-                task.update(event.done, max(event.asked, -(-chunks // 64)), pace)
+                task.update(event.done, max(event.asked, -(-chunks // 64)), pace, stage="embedding")
 
         yield show
 
@@ -97,12 +100,12 @@ class _Task:
         """Since the stage began."""
         return max(time.monotonic() - self._began, 1e-6)
 
-    def update(self, done: float, total: float, *details: str) -> None:
-        """Move the bar."""
+    def update(self, done: float, total: float, *details: str, stage: str | None = None) -> None:
+        """Move the bar, and give it another name."""
         share = done / total if total else 0.0
         left = f"{seconds(self.seconds * (1 - share) / share)} left" if 0 < share < 1 and self.seconds > 2 else ""
         detail = ", ".join(filter(None, (*details, left)))
-        self._progress.update(self._id, completed=done, total=total or None, detail=detail)
+        self._progress.update(self._id, description=stage, completed=done, total=total or None, detail=detail)
 
 
 @contextmanager

@@ -66,6 +66,13 @@ def test_drawn_on_a_terminal(capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_no_encoder_is_named_where_none_is_asked():
+    with redirect_stderr(Screen()) as screen, progress.embedding(640):
+        pass
+    assert "preparing" in screen.getvalue()
+    assert "encoder" not in screen.getvalue()
+
+
 def test_quiet_is_quiet():
     with redirect_stderr(Screen()) as screen:
         assert progress.streamed(events(), quiet=True).text == "Four months."
