@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def cache_folder(*parts: str) -> Path:
-    """The cache folder, or one below it, created on first use with mode 0700.
+    """The cache folder, or one below it, made private on first use.
 
     `RAGCTX_CACHE` names it; otherwise it is `ragctx` under `XDG_CACHE_HOME` or `~/.cache`.
 
@@ -20,6 +20,12 @@ def cache_folder(*parts: str) -> Path:
     """
     named = os.environ.get("RAGCTX_CACHE")
     base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ragctx"
-    folder = base.expanduser().joinpath(*parts)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return private(base.expanduser().joinpath(*parts))
+
+
+def private(folder: Path) -> Path:
+    """The folder, made with its parents where missing; what was made is open to its owner alone (mode 0700)."""
+    if not folder.is_dir():
+        private(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
     return folder

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ragctx.corpus.files import private, write_whole, writing
+from ragctx.corpus.files import write_whole, writing
+from ragctx.folders import private
 from ragctx.models import Counter
 from ragctx.types import Document, Span
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ragctx.errors import StoreError, StoreFull
+from ragctx.folders import private
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -31,14 +32,6 @@ def writing(folder: Path) -> Iterator[None]:
                 "what was indexed before is still usable"
             ) from error
         raise StoreError(f"cannot write {folder} ({error.strerror}): choose another place with folder=...") from error
-
-
-def private(folder: Path) -> Path:
-    """The folder, made with its parents where missing; what was made is open to its owner alone."""
-    if not folder.is_dir():
-        private(folder.parent)
-        folder.mkdir(exist_ok=True, mode=0o700)
-    return folder
 
 
 def create(path: Path) -> int:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragctx.corpus.files import private, replacing, sweep, writing
+from ragctx.corpus.files import replacing, sweep, writing
 from ragctx.corpus.lock import locked
+from ragctx.folders import private
 
 _DONE = "complete"
 

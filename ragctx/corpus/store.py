@@ -27,11 +27,12 @@ import numpy as np
 
 from ragctx.corpus.catalogue import Catalogue
 from ragctx.corpus.chunking import RULES
-from ragctx.corpus.files import private, replacing, sweep, write_whole, writing
+from ragctx.corpus.files import replacing, sweep, write_whole, writing
 from ragctx.corpus.lock import locked
 from ragctx.corpus.table import Columns, Longs, gather
 from ragctx.corpus.text import Source
 from ragctx.errors import StoreCorrupt, StoreError
+from ragctx.folders import private
 
 # A store written by other rules is built anew.
 FORMAT = f"1.{RULES}"

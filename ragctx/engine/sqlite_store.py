@@ -13,7 +13,7 @@ from ragctx.engine.codec import dump_reply, load_reply
 from ragctx.engine.sqlite_errors import kind
 from ragctx.engine.store import StoreInfo
 from ragctx.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
-from ragctx.folders import cache_folder
+from ragctx.folders import cache_folder, private
 from ragctx.work import Success
 
 _TABLE = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) STRICT, WITHOUT ROWID"
@@ -45,7 +45,7 @@ class SqliteStore:
         self.path = Path(path) if path is not None else cache_folder("replies") / "replies.sqlite"
         self._locks = threading.Lock(), threading.Lock()
         with self._told():
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private(self.path.parent)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's -wal and -shm take over this mode
             self._writer, self._reader = self._open(durable), self._open(durable)
 
