@@ -10,28 +10,17 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ragctx.batch.codec import dump, load, plain
 from ragctx.errors import BadQuestion, ConfigError
-from ragctx.types import Budget, Question, Turn, Where
+from ragctx.types import Question
 
 _SECRET_NAME = re.compile(
     r"^(.*[_-])?(api[_-]?key|secret|password|passwd|token|authori[sz]ation|bearer)$", re.IGNORECASE
 )
 _SECRET_ADDRESS = re.compile(r"://[^/\s@]+:[^/\s@]+@")
 _LABELS = ("answers", "kind", "answerable")
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """A question's fields that are not plain JSON values."""
-
-    history: tuple[Turn, ...]
-    where: Where | None
-    budget: Budget | None
-    answers: tuple[str, ...]
 
 
 def digest(*parts: str) -> str:
@@ -88,9 +77,7 @@ def read_question(text: str) -> tuple[Question, bool]:
     """The question `question_json` wrote, and whether it had an `answer_type` (which only its caller can give back)."""
     fields = json.loads(text)
     typed = fields.pop("answer_type") is not None
-    frozen = load(_Parts, text)
-    parts = {name: getattr(frozen, name) for name in _Parts.__dataclass_fields__}
-    return Question(**fields | parts), typed
+    return load(Question, json.dumps(fields)), typed
 
 
 def row_key(identity: str, question: str, manifest: str, configuration: str) -> str:
