@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ragctx.readers.flat_attention import FlatCache, Layers, Part, size
+from ragctx.readers.flat_attention import FlatCache, Layers, Part
 from ragctx.readers.prefix import PrefixStore
 from ragctx.readers.sampling import Picker
 
@@ -124,10 +124,7 @@ class Decoding:
 
     def _compute(self, tokens: NDArray[np.int32], start: int, member: Continuation) -> torch.Tensor:
         """Prefill one run of tokens from its beginning, as far as no kept cache holds it; the last one's logits."""
-        known, layers = self._store.longest(tokens[:-1])
-        if layers is not None:
-            self._cache.load(layers, start, known)
-        member.cached = known
+        known = member.cached = self._cache.recall(self._store, tokens[:-1], start)
         logits = torch.empty(0)
         for begin in range(known, len(tokens), self._chunk):
             end = min(begin + self._chunk, len(tokens))
@@ -136,14 +133,9 @@ class Decoding:
             logits = self._model.forward(
                 self._cache, tokens[begin:end], places, start + places, parts, [end - begin - 1]
             )
-        self._keep(tokens, start, known)
+        if len(tokens) - known >= max(32, len(tokens) // 10):  # otherwise nearly all of it is kept already
+            self._cache.keep(self._store, tokens, start)
         return logits[0]
-
-    def _keep(self, tokens: NDArray[np.int32], start: int, known: int) -> None:
-        if len(tokens) - known < max(32, len(tokens) // 10):  # nearly all of it is kept already
-            return
-        layers = self._cache.copy(start, len(tokens))
-        self._store.put(tokens, layers, size(layers))
 
     def _step(self, active: Sequence[Continuation]) -> torch.Tensor:
         """One token for every unfinished sequence, in one forward pass."""

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache
+
+if TYPE_CHECKING:
+    from ragctx.readers.prefix import PrefixStore
 
 NAME = "ragctx_flat"
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
@@ -83,13 +86,22 @@ class FlatCache(Cache):  # type: ignore[misc]  # transformers has no types here
         """Zero: there is no one length; positions are always given."""
         return 0
 
-    def copy(self, start: int, tokens: int) -> Layers:
-        """A copy of `tokens` tokens' keys and values from slot `start` on, layer by layer."""
-        cut = slice(start, start + tokens)
-        return [(k[:, :, cut].clone(), v[:, :, cut].clone()) for k, v in zip(self.keys, self.values, strict=True)]
+    def recall(self, store: PrefixStore[Layers], tokens: NDArray[np.int32], start: int) -> int:
+        """Write what is kept of a beginning to slot `start` on; how many of the tokens that were."""
+        known, layers = store.longest(tokens)
+        if layers is not None:
+            self._load(layers, start, known)
+        return known
 
-    def load(self, layers: Layers, start: int, tokens: int) -> None:
-        """Write the first `tokens` tokens of a copy to slot `start` on."""
+    def keep(self, store: PrefixStore[Layers], tokens: NDArray[np.int32], start: int) -> None:
+        """Keep a copy of these tokens' keys and values, which stand from slot `start` on, if there is room for it."""
+        cut, count = slice(start, start + len(tokens)), len(tokens)
+        needs = sum(buffer.nbytes for buffer in (*self.keys, *self.values)) * count // self.capacity
+        if store.takes(count, needs):
+            pairs = zip(self.keys, self.values, strict=True)
+            store.put(tokens, [(key[:, :, cut].clone(), value[:, :, cut].clone()) for key, value in pairs], needs)
+
+    def _load(self, layers: Layers, start: int, tokens: int) -> None:
         with torch.inference_mode():  # a forward pass may have made the buffers; they may be written in this mode only
             for i, (key, value) in enumerate(layers):
                 self._make_room(i, key, value)
@@ -100,11 +112,6 @@ class FlatCache(Cache):  # type: ignore[misc]  # transformers has no types here
         if layer == len(self.keys):
             self.keys.append(key.new_zeros((1, key.shape[1], self.capacity, key.shape[3])))
             self.values.append(value.new_zeros((1, value.shape[1], self.capacity, value.shape[3])))
-
-
-def size(layers: Layers) -> int:
-    """Bytes of a copy."""
-    return sum(key.nbytes + value.nbytes for key, value in layers)
 
 
 def _attend(

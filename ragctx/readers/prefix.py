@@ -134,9 +134,13 @@ class PrefixStore(Generic[T]):
         self._entries.move_to_end(found[1])
         return found[0], self._entries[found[1]].value
 
+    def takes(self, tokens: int, size: int) -> bool:
+        """Whether a value of `size` bytes for so many tokens would be kept."""
+        return size <= self.limit and tokens >= SHORTEST
+
     def put(self, tokens: NDArray[np.int32], value: T, size: int) -> None:
         """Keep a value of `size` bytes; entries it makes almost superfluous leave, then the oldest do."""
-        if size > self.limit or len(tokens) < SHORTEST:
+        if not self.takes(len(tokens), size):
             return
         for key, entry in list(self._entries.items()):
             if common(entry.tokens, tokens) >= 0.9 * len(entry.tokens):

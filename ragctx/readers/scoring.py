@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ragctx.readers.flat_attention import FlatCache, Layers, Part, size
+from ragctx.readers.flat_attention import FlatCache, Layers, Part
 from ragctx.readers.prefix import PrefixStore
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def score(
         chunk: tokens in one forward pass at most, which bounds the logits in memory.
     """
     cache = FlatCache(len(tokens))
-    known, layers = store.longest(tokens[: given - 1])
-    if layers is not None:
-        cache.load(layers, 0, known)
+    known = cache.recall(store, tokens[: given - 1], 0)
     found: list[float] = []
     for begin in range(known, len(tokens) - 1, chunk):
         end = min(begin + chunk, len(tokens) - 1)
@@ -44,6 +42,5 @@ def score(
         wanted = torch.as_tensor(tokens[begin + 1 : end + 1][rows.start :], dtype=torch.long)
         found += (logits.gather(-1, wanted[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
     if given - known > given // 10:
-        layers = cache.copy(0, given - 1)
-        store.put(tokens[: given - 1], layers, size(layers))
+        cache.keep(store, tokens[: given - 1], 0)
     return found
