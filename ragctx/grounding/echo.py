@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ragctx.prompts import fence, harmless, label
+from ragctx.prompts import quoted
 from ragctx.types import Passage
 
 
@@ -26,14 +26,8 @@ def unfenced(reply: str, passages: Sequence[Passage], seed: str) -> str:
     """
     if "#" not in reply:
         return reply
-    labels = [label(_name(passage), passage.page) for passage in passages]
-    mark = fence(seed, [*(harmless(passage.text) for passage in passages), *labels])
-    sources = "|".join(re.escape(one) for one in sorted(set(labels), key=len, reverse=True) if one)
+    mark, shown = quoted(passages, seed)
+    sources = "|".join(re.escape(one) for one in sorted({label for label, _ in shown}, key=len, reverse=True) if one)
     hashes, code = mark.split()
     line = rf"{hashes}[ \t]*{code}\b(?:[ \t]+end\b)?[ \t]*(\[\d{{1,3}}\])?[ \t]*(?:(?:{sources})(?!\w))?\s*"
     return re.sub(line, lambda found: f"{found[1]} " if found[1] else "", reply).strip()
-
-
-def _name(passage: Passage) -> str:
-    """As the prompt names it."""
-    return passage.spans[0].document if passage.spans and not passage.derived else passage.source

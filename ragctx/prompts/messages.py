@@ -34,17 +34,15 @@ class Prompt:
 
     def messages(self, passages: Sequence[Passage], question: Question) -> tuple[Message, ...]:
         """The whole prompt: rules, then every passage in order under its number, then the question."""
-        texts = [harmless(passage.text) for passage in passages]
-        labels = [label(_name(passage), passage.page) for passage in passages]
-        mark = fence(self.seed, [*texts, *labels])
-        blocks = [self._block(i, *pair, mark) for i, pair in enumerate(zip(labels, texts, strict=True), 1)]
+        mark, shown = quoted(passages, self.seed)
+        blocks = [self._block(i, *pair, mark) for i, pair in enumerate(shown, 1)]
         end = self.templates.fill("end", fence=mark)
         user = "\n".join([*blocks, end]) + "\n\n" + self.ask(question)
         return Message("system", self.templates.fill("system", fence=mark)), Message("user", user)
 
     def block(self, number: int, passage: Passage) -> str:
         """One passage as the prompt shows it, under a stand-in fence of the usual length: for counting."""
-        return self._block(number, label(_name(passage), passage.page), harmless(passage.text), fence(self.seed, ()))
+        return self._block(number, *_shown(passage), fence(self.seed, ()))
 
     def _block(self, number: int, source: str, text: str, mark: str) -> str:
         return self.templates.fill("passage", fence=mark, number=number, source=source, text=text)
@@ -64,6 +62,17 @@ class Prompt:
         return (*messages, Message("assistant", harmless(reply)), Message("user", again))
 
 
+def quoted(passages: Sequence[Passage], seed: str) -> tuple[str, list[tuple[str, str]]]:
+    """The mark that a prompt fences passages with, and each passage's label and text as the prompt shows them.
+
+    Args:
+        passages: in order.
+        seed: what the mark is made from, the corpus's manifest.
+    """
+    shown = [_shown(passage) for passage in passages]
+    return fence(seed, [part for pair in shown for part in pair]), shown
+
+
 def standalone(question: Question, templates: Templates) -> tuple[Message, ...]:
     """The prompt that turns a follow-up and its history into one question.
 
@@ -78,9 +87,10 @@ def standalone(question: Question, templates: Templates) -> tuple[Message, ...]:
     return (Message("user", templates.fill("standalone", history=history, question=asked)),)
 
 
-def _name(passage: Passage) -> str:
-    """The document's id, not its source: a full path costs tokens and says where things lie on this machine."""
-    return passage.spans[0].document if passage.spans and not passage.derived else passage.source
+def _shown(passage: Passage) -> tuple[str, str]:
+    """Named by the document's id, not its source: a full path costs tokens and says where things lie on a machine."""
+    name = passage.spans[0].document if passage.spans and not passage.derived else passage.source
+    return label(name, passage.page), harmless(passage.text)
 
 
 def _line(turn: Turn) -> str:
