@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -88,7 +87,7 @@ def text_item(source: object) -> TextItem:
     document = as_document(source)
     shared = not isinstance(source, Document) and getattr(source, "id", None) is None
     said = json.dumps([document.id, document.source, document.title, document.pages, dict(document.metadata)])
-    return TextItem(f"memory:{digest(said)[:16]}{_digest(document)[:16]}", document.id, document, shared)
+    return TextItem(f"memory:{digest(said)[:16]}{digest(document.text)[:16]}", document.id, document, shared)
 
 
 def as_document(source: object) -> Document:
@@ -129,13 +128,6 @@ def _scalar(value: object) -> Scalar:
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
     return json.dumps(value, default=str) if isinstance(value, (list, tuple, dict)) else str(value)
-
-
-def _digest(document: Document) -> str:
-    hashed, text = hashlib.sha256(), document.text
-    for start in range(0, len(text), 1 << 20):
-        hashed.update(text[start : start + (1 << 20)].encode("utf-8", "surrogatepass"))
-    return hashed.hexdigest()
 
 
 def _files(path: Path, besides: Path | None) -> Iterator[FileItem]:

@@ -18,8 +18,10 @@ from typing import overload
 
 from ragctx.corpus.files import create, writing
 from ragctx.errors import StoreCorrupt
+from ragctx.types.documents import Text
 
 BLOCK = 1 << 16
+_PIECE = 1 << 20
 _CODECS = {"1": "latin-1", "2": "utf-16-le", "4": "utf-32-le"}
 
 
@@ -205,9 +207,12 @@ class TextWriter:
         into.append(Stored(hashed.hexdigest()[:32], segment, offset, length, "".join(widths)))
 
 
-def digest(text: str) -> str:
-    """The digest that a stored text of the same characters has."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def digest(text: Text) -> str:
+    """The digest that a stored text of the same characters has; read by the piece, as it may be lazy and long."""
+    hashed = hashlib.sha256()
+    for start in range(0, len(text), _PIECE):
+        hashed.update(text[start : start + _PIECE].encode("utf-8", "surrogatepass"))
+    return hashed.hexdigest()[:32]
 
 
 def encode(block: str) -> tuple[str, bytes]:
