@@ -63,10 +63,10 @@ def _encoder(encoder: object) -> tuple[Backend | None, tuple[str, ...]]:
 
 
 def strategies(chosen: Mapping[str, Strategy] | Iterable[str] | None = None) -> dict[str, Strategy]:
-    """The strategies given, those named, or one of every installed kind."""
+    """The strategies given, those named (one name may stand alone), or one of every installed kind."""
     if isinstance(chosen, Mapping):
         return dict(chosen)
-    wanted = registry.names("strategies") if chosen is None else list(chosen)
+    wanted = registry.names("strategies") if chosen is None else [chosen] if isinstance(chosen, str) else chosen
     return {name: registry.make("strategies", name) for name in wanted}
 
 

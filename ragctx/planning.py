@@ -176,5 +176,6 @@ class Planner:
 def asked(questions: Asked | Iterable[Asked], budget: int | Budget | None) -> Iterator[Question]:
     """Every question as a `Question`, with the budget where it carries none of its own."""
     ceiling = Budget.of(budget)
-    for question in Questions.of([questions] if isinstance(questions, str | Question) else questions):
+    every = [Questions.one(questions)] if isinstance(questions, str | Question) else Questions.of(questions)
+    for question in every:
         yield question if question.budget or ceiling is None else replace(question, budget=ceiling)

@@ -65,6 +65,22 @@ class Questions(Sequence[Question]):
         return iter(self._every)
 
     @classmethod
+    def one(cls, question: str | Question | Mapping[str, object]) -> Question:
+        """One question from a text, a `Question` or a row.
+
+        Raises:
+            BadQuestion: it is none; the message says why.
+
+        Example:
+            >>> Questions.one({"question": "What is the rent?", "where": "lease*"}).where.documents
+            ('lease*',)
+        """
+        try:
+            return question_of(question)
+        except ValueError as error:
+            raise BadQuestion(f"this is not a question: {error}") from error
+
+    @classmethod
     def of(cls, questions: Iterable[str | Question | Mapping[str, object]]) -> Questions:
         """Questions from texts, `Question`s and rows.
 
@@ -137,7 +153,8 @@ def _summary(source: str, problems: Sequence[Problem], good: int) -> str:
     shown = "; ".join(map(str, problems[:_SHOWN]))
     more = f"; and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
     count = f"{len(problems):,} bad line{'s' if len(problems) > 1 else ''}"
-    return f"{source} has {count}: {shown}{more}. Mend them, or read with strict=False to keep the {good:,} good ones"
+    remedy = f", or read with strict=False to keep the {good:,} good ones" if good else ""
+    return f"{source} has {count}: {shown}{more}. Mend them{remedy}"
 
 
 def _distinct(question: Question, first_at: Mapping[str, int]) -> Question:

@@ -194,3 +194,16 @@ def test_nothing_a_file_may_hold_breaks_reading(tmp_path_factory: pytest.TempPat
         except InputError:
             continue
         assert all(question.text.strip() for question in read)
+
+
+def test_one_question_says_plainly_what_is_wrong() -> None:
+    asked = Question("What is the rent?", id="r")
+    assert Questions.one(asked) is asked
+    for value, told in (
+        ("  ", "^the question is empty"),
+        ("half \ud83d", "surrogate"),
+        (7, "not int"),
+        ({}, "'question'"),
+    ):
+        with pytest.raises(BadQuestion, match=told):
+            Questions.one(value)  # type: ignore[arg-type]

@@ -28,11 +28,11 @@ def ask(
     """Answer one question; shows what the answer rests on, what it cost and why it was read that way."""
     from ragctx.cli.output import save_page, show
     from ragctx.cli.preparing import prepared
-    from ragctx.types import Question, Where
+    from ragctx.questions import Questions
     from ragctx.views import html as pages
     from ragctx.views import progress, terminal
 
-    asked = Question(question, where=Where(tuple(where)) if where else None)
+    asked = Questions.one({"question": question, "where": {"documents": where} if where else None})
     with wanted.pipeline(strategy) as pipeline:
         events = prepared(pipeline).stream(asked, budget=wanted.budget, strategy=strategy)
         answer = progress.streamed(events, quiet=as_json)

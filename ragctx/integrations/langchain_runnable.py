@@ -103,5 +103,5 @@ class _Told:
 
 def _question(value: object) -> Question:
     if isinstance(value, (str, Question, Mapping)):
-        return Questions.of([value])[0]
+        return Questions.one(value)
     raise InputError(f"a question is a text, a Question or a mapping with 'question', not {type(value).__name__}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from ragctx import Corpus, Pipeline
+from ragctx import Corpus, Pipeline, assembly
 from ragctx.described import described
 from ragctx.prompts import Templates
 from ragctx.readers.scripted import Scripted
@@ -82,3 +82,7 @@ def test_it_is_the_same_in_every_process() -> None:
     )
     said = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(3)}
     assert len(said) == 1
+
+
+def test_one_strategy_may_be_named_alone() -> None:
+    assert list(assembly.strategies("full")) == list(assembly.strategies(["full"])) == ["full"]
