@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragctx.engine import GroupStore, Job, MemoryStore, SqliteStore, reply_key
+from ragctx.engine import BillingStore, GroupStore, Job, MemoryStore, SqliteStore, reply_key
 from ragctx.engine.codec import dump_reply, load_reply
 from ragctx.errors import BudgetSpent, StoreCorrupt, StoreError, StoreFull, StoreLocked
 from ragctx.folders import cache_folder
@@ -340,6 +340,24 @@ def test_replies_are_written_in_groups(engine_of, works):
     list(engine_of(ScriptedRemote(default="yes", concurrency=64), store=store).map(works.jobs(60)))
     assert sum(store.groups) == 60
     assert len(store.groups) < 20
+
+
+def test_a_store_may_be_told_what_each_reply_cost_and_whom(engine_of, works):
+    class Billing(MemoryStore):
+        told = ()
+
+        def put_billed(self, replies):
+            self.told += tuple(replies)
+
+    store = Billing()
+    assert isinstance(store, BillingStore)
+    nothing = Failure("empty", "nothing came", prompt_tokens=4)
+    engine = engine_of(Scripted([Rule("q", "yes", failures=1, failure=nothing)]), store=store)
+    outcome = engine.run(Job("k", lambda: works.one("q", purpose="notes"), scope="row 1"))
+    [kept] = store.told
+    assert (kept.key, kept.reply.text, kept.scope) == (outcome.requests[0], "yes", "row 1")
+    assert (kept.charge,) == outcome.usage.charges
+    assert (kept.charge.purpose, kept.charge.prompt, kept.charge.output) == ("notes", 4 + 3, 1)
 
 
 @pytest.mark.parametrize("broken", ["get", "put"])
