@@ -161,6 +161,7 @@ def test_a_disk_that_fills_at_any_step_leaves_the_old_state(write, tmp_path, mon
     folder, place = write({"a.txt": "Old words."}), tmp_path / "store"
     old = Corpus.over(folder, folder=place)
     write({"b.txt": "New words."})
+    new = Corpus.over(folder, folder=tmp_path / "other")
     left = [after]
 
     def full(path):
@@ -173,7 +174,7 @@ def test_a_disk_that_fills_at_any_step_leaves_the_old_state(write, tmp_path, mon
         try:
             Corpus.over(folder, folder=place)
         except StoreFull:
-            assert Corpus.over(folder=place).manifest in {old.manifest, Corpus.over(folder=place).manifest}
+            assert Corpus.over(folder=place).manifest in {old.manifest, new.manifest}
     assert "a.txt" in [document.id for document in Corpus.over(folder=place).documents]
     assert len(Corpus.over(folder, folder=place).documents) == 2
     assert not list(place.rglob("*.tmp"))
