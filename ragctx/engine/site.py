@@ -6,9 +6,9 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from ragctx.engine.flow import Flow, Item, Wanted
 from ragctx.engine.job import Event, Job, Outcome
@@ -16,6 +16,7 @@ from ragctx.engine.loop import LoopThread
 from ragctx.engine.plant import Plant, Settings
 from ragctx.errors import ConfigError
 
+T = TypeVar("T")
 Jobs = Iterable[Job[Any]]
 
 
@@ -65,14 +66,14 @@ class Site:
         thread, plant = self._reach()
         flow, taken = Flow(jobs, wanted, plant.yard), deque[Item]()
         try:
-            while fresh := await asyncio.wrap_future(thread.submit(plant.take(flow))):
+            while fresh := await _awaited(thread.submit(plant.take(flow))):
                 taken.extend(fresh)
                 while taken:
                     yield taken.popleft()
         finally:
             with suppress(ConfigError):  # the engine was closed from another thread
                 if not thread.stopped:
-                    await asyncio.wrap_future(thread.submit(plant.shut(flow, taken)))
+                    await _awaited(thread.submit(plant.shut(flow, taken)))
 
     def close(self) -> None:
         """Cancel everything and end the thread; closing again does nothing."""
@@ -91,6 +92,17 @@ class Site:
         """End the thread of an engine that nobody closed and nobody holds any more."""
         if self._open is not None:
             self._open[0].stop()
+
+
+async def _awaited(future: Future[T]) -> T | None:
+    """The result; None where the end of the engine's loop cancelled the future, and not the caller."""
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return None
 
 
 async def _build(settings: Settings, parted: Callable[[Outcome[Any]], None]) -> Plant:

@@ -437,6 +437,25 @@ def test_closing_ends_what_other_threads_wait_for(engine_of, works):
     assert isinstance(seen[0], RequestFailed)
 
 
+@pytest.mark.parametrize("style", ["sync", "async"])
+def test_the_end_of_the_engines_loop_cancels_no_caller(engine_of, works, style):
+    reader = ScriptedRemote([Rule("", "late", delay=30)])
+    engine = engine_of(reader)
+
+    def stop():
+        end = time.monotonic() + 5
+        while not reader.calls and time.monotonic() < end:
+            time.sleep(0.005)
+        engine._site._open[0].stop()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(RequestFailed, match="closed while it drove"):
+        engine.run(works.one("q")) if style == "sync" else asyncio.run(engine.arun(works.one("q")))
+    thread.join()
+    engine._site._closed = True  # nothing is left to close
+
+
 def test_an_engine_called_from_its_own_loop_says_so_instead_of_hanging(engine_of, works):
     class Nested(ScriptedRemote):
         async def call(self, request: Generate, emit):
