@@ -16,6 +16,7 @@ from ragctx.batch.codec import dump, plain
 from ragctx.batch.database import connect, telling
 from ragctx.batch.keys import canonical, digest, question_hash, question_json, row_key, without_secrets
 from ragctx.batch.lock import JobLock
+from ragctx.corpus.files import settle
 from ragctx.errors import BadQuestion, ConfigError, StoreCorrupt, StoreFull
 from ragctx.types import Question
 
@@ -47,7 +48,7 @@ def new_file(path: Path) -> Iterator[Path]:
             os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             yield fresh
             fresh.rename(path)
-            _flush_folder(path.parent)
+            settle(path.parent)
         except OSError as error:
             raise StoreFull(f"cannot write {path} ({error.strerror}): free some space or check the folder") from error
         finally:
@@ -221,11 +222,3 @@ def _short(value: object) -> str:
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

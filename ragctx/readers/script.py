@@ -184,7 +184,9 @@ def read_script(path: Path) -> tuple[Script, dict[str, Any]]:
         text = path.read_text(encoding="utf-8")
         table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"the script {path} cannot be read ({error}): give a TOML or JSON file") from error
+        raise ConfigError(
+            f"the script {path} cannot be read ({getattr(error, 'strerror', None) or error}): give a TOML or JSON file"
+        ) from error
     _known(path, "the script", table, {"default", "rule", "window", "prices", "concurrency", "batch"})
     rules = tuple(_rule(path, entry) for entry in table.pop("rule", []))
     prices = table.pop("prices", None)
