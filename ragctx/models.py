@@ -75,7 +75,8 @@ class ModelFacts:
         name: as the user wrote it, e.g. `local:smollm2-135m`.
         identity: what cache keys hold: name plus weights' digest or endpoint, so that two models never share replies.
         window: prompt plus output tokens; None where nobody said.
-        kinds: the request classes it answers ("Generate", "Score", "Embed", "Rerank").
+        kinds: the request classes it answers ("Generate", "Score", "Embed", "Rerank"), and of a ranker also "Prune"
+            (weighs the units of a text) and "Extract" (points out answers).
         max_output: tokens it may write in one call.
     """
 
@@ -117,6 +118,15 @@ class Models:
     def has(self, role: str) -> bool:
         """Whether a model plays this role."""
         return role in self.roles or (role not in {"encoder", "ranker", "scorer"} and "reader" in self.roles)
+
+    def can(self, role: str, kind: str) -> bool:
+        """Whether a model plays this role and answers such requests.
+
+        Example:
+            >>> Models({"ranker": ModelFacts("r", kinds=frozenset({"Rerank"}))}).can("ranker", "Prune")
+            False
+        """
+        return self.has(role) and kind in self.of(role).kinds
 
     def of(self, role: str) -> ModelFacts:
         """The facts of the model that plays `role`.

@@ -12,180 +12,64 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from ragctx.errors import RequestFailed
+from ragctx.requests import (
+    RETRYABLE,
+    Completion,
+    Embed,
+    Failure,
+    FailureKind,
+    Generate,
+    Message,
+    Relevances,
+    Reply,
+    Request,
+    Rerank,
+    Sampling,
+    Score,
+    Scores,
+    Stretch,
+    Success,
+    Vectors,
+    abilities,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = [
+    "RETRYABLE",
+    "Answerer",
+    "Completion",
+    "Embed",
+    "Failure",
+    "FailureKind",
+    "Generate",
+    "Message",
+    "Recorder",
+    "Relevances",
+    "Reply",
+    "Request",
+    "Rerank",
+    "Sampling",
+    "Score",
+    "Scores",
+    "Stretch",
+    "Success",
+    "Vectors",
+    "Work",
+    "abilities",
+    "ask",
+    "check",
+    "embed",
+    "fits",
+    "raised",
+    "run",
+]
+
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a chat prompt."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How a reader writes; every field is part of the cache key.
-
-    Attributes:
-        max_tokens: output ceiling in tokens. temperature: 0 is greedy.
-        seed: of the random numbers. sample: index among several samples of one prompt.
-        stop: strings at which writing ends. ignore_end: write all `max_tokens` (benchmarks only).
-        logprobs: ask for the log-probability of every written token.
-    """
-
-    max_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-    sample: int = 0
-    stop: tuple[str, ...] = ()
-    ignore_end: bool = False
-    logprobs: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Generate:
-    """Write a completion of a chat prompt.
-
-    Attributes:
-        role: which of the pipeline's models is meant. purpose: shown in the ledger.
-        schema: JSON schema the output must follow, as canonical JSON text; empty means free text.
-        final: the one request of a work whose tokens stream to the user.
-        tolerant: a failure comes back in the slot instead of being raised.
-    """
-
-    messages: tuple[Message, ...]
-    role: str = "reader"
-    purpose: str = "answer"
-    sampling: Sampling = Sampling()
-    schema: str = ""
-    final: bool = False
-    tolerant: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Log-probabilities of given text: of every token of `target` after `prefix`."""
-
-    prefix: str
-    target: str
-    role: str = "scorer"
-    purpose: str = "score"
-    tolerant: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Embed:
-    """Vectors of texts, one row each, L2-normalised; `query` asks for the encoder's query form."""
-
-    texts: tuple[str, ...]
-    query: bool = False
-    role: str = "encoder"
-    purpose: str = "embed"
-    tolerant: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rerank:
-    """Relevance of every text to one query, 0 to 1."""
-
-    query: str
-    texts: tuple[str, ...]
-    role: str = "ranker"
-    purpose: str = "rerank"
-    tolerant: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What a reader wrote, and what it billed.
-
-    Attributes:
-        prompt_tokens: as billed. cached_tokens: part of them served from a prefix cache.
-        logprobs: one for each output token when asked for, else empty.
-        finish: "stop" (ended by itself), "length" (cut at max_tokens), "loop" (ended as it repeated itself), "filter"
-            or "tool".
-        exact: token counts are the model's own; False where the server sent none and they were estimated.
-    """
-
-    text: str
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    logprobs: tuple[float, ...] = ()
-    finish: str = "stop"
-    seconds: float = 0.0
-    exact: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Log-probability and token id of every target token, with character offsets into the target."""
-
-    logprobs: tuple[float, ...]
-    tokens: tuple[int, ...] = ()
-    offsets: tuple[tuple[int, int], ...] = ()
-    prompt_tokens: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Vectors:
-    """One row for each text, float32, shape (len(texts), dimensions)."""
-
-    rows: np.ndarray
-    tokens: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Relevances:
-    """One probability for each text."""
-
-    values: tuple[float, ...]
-    tokens: int = 0
-    seconds: float = 0.0
-
-
-FailureKind = Literal[
-    "refused", "timeout", "rate_limit", "server", "malformed", "empty", "too_long", "unauthorised", "bad_request",
-    "cancelled", "crashed",
-]  # fmt: skip
-RETRYABLE: frozenset[str] = frozenset({"refused", "timeout", "rate_limit", "server", "malformed", "empty"})
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A request that got no usable reply.
-
-    Attributes:
-        kind: what went wrong; the kinds in `RETRYABLE` are tried again by the engine.
-        message: what happened and what to do next, fit to be shown to a person.
-        retry_after: seconds the server asked to wait, where it said.
-        attempts: how many times it was tried.
-        prompt_tokens: billed although the reply is unusable (an empty or malformed completion).
-        output_tokens: likewise.
-    """
-
-    kind: FailureKind
-    message: str
-    retry_after: float | None = None
-    attempts: int = 1
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-
-
-Request = Generate | Score | Embed | Rerank
-Success = Completion | Scores | Vectors | Relevances
-Reply = Success | Failure
 Work = Generator[Sequence[Request], Sequence[Reply], T]
 Answerer = Callable[[Sequence[Request]], Sequence[Reply]]
 

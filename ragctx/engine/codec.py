@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from ragctx.errors import StoreCorrupt
-from ragctx.work import Completion, Relevances, Scores, Success, Vectors
+from ragctx.work import Completion, Relevances, Scores, Stretch, Success, Vectors
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Completion, Scores, Vectors, Relevances)}
 
@@ -38,6 +38,8 @@ def load_reply(text: str) -> Success:
         kind = _KINDS[values.pop("kind")]
         if kind is Vectors:
             values["rows"] = _load_rows(values["rows"])
+        if kind is Relevances:
+            values["answers"] = [[Stretch(*place) for place in places] for places in values.get("answers", ())]
         reply: Success = kind(**{name: _frozen(value) for name, value in values.items()})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreCorrupt(f"a stored reply cannot be read ({error!r}): clear the reply cache and ask again") from error

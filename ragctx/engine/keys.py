@@ -57,4 +57,10 @@ def _content(request: Request) -> Mapping[str, object]:
         case Embed():
             return {"texts": request.texts, "query": request.query}
         case Rerank():
-            return {"texts": request.texts, "query": request.query}
+            return {
+                "texts": request.texts,
+                "query": request.query,
+                "titles": request.titles,
+                "units": request.units,
+                "answers": request.answers,
+            }

@@ -12,7 +12,7 @@ from ragctx.engine.keys import reply_key
 from ragctx.engine.lanes import Lane
 from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts, Models
-from ragctx.work import Embed, Generate, Request, Rerank, Score
+from ragctx.work import Embed, Generate, Request, Rerank, Score, abilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,11 @@ class Preparer:
             raise TypeError(f"a work yields a list of requests, this one holds a {kind}")
         lane = self._lane(request.role)
         facts = lane.facts
-        if kind not in facts.kinds:
+        lacking = abilities(request) - facts.kinds
+        if lacking:
+            able, asked = ", ".join(sorted(facts.kinds)), ", ".join(sorted(lacking))
             raise ConfigError(
-                f"{facts.name} plays {request.role!r} and answers {', '.join(sorted(facts.kinds))}, not {kind}: "
+                f"{facts.name} plays {request.role!r} and answers {able}, not {asked}: "
                 f"name a model for it, e.g. Pipeline.over(..., {request.role}='...')"
             )
         prompt, output = _size(request, facts)

@@ -123,6 +123,45 @@ class Passage:
         page = document.page(ordered[0].start) if ordered else None
         return cls("".join(pieces), ordered, document.id, page, score)
 
+    def narrowed(self, ranges: Iterable[tuple[int, int]]) -> Passage:
+        """The passage cut down to some ranges of its text, with exactly the spans that they stand for.
+
+        Args:
+            ranges: characters [start, end) of `text`, in any order; blanks between two spans belong to neither.
+                A derived passage keeps all its spans, since nobody knows which of them a range was written from.
+
+        Example:
+            >>> note = Document("n.txt", "Rent is due. Pets are fine. Keys are two.")
+            >>> whole = Passage.cut(note, [Span("n.txt", 0, 12), Span("n.txt", 28, 41)])
+            >>> part = whole.narrowed([(13, 21)])
+            >>> part.text, part.spans
+            ('Keys are', (Span(document='n.txt', start=28, end=36),))
+        """
+        kept = _merged(ranges)
+        if self.derived:
+            return replace(self, text=" ".join(self.text[start:end] for start, end in kept))
+        spans, pieces, at = [], [], 0
+        for before, span in zip((None, *self.spans), self.spans, strict=False):
+            at += before is not None and before.end < span.start  # the blank that stands for the gap
+            for start, end in kept:
+                first, last = max(start, at), min(end, at + len(span))
+                if first < last:
+                    spans.append(Span(span.document, span.start + first - at, span.start + last - at))
+                    pieces.append(self.text[first:last])
+            at += len(span)
+        glued = [p if not i or spans[i - 1].end == spans[i].start else f" {p}" for i, p in enumerate(pieces)]
+        return replace(self, text="".join(glued), spans=tuple(spans))
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
