@@ -134,6 +134,11 @@ class Script:
         said = rule.reply(request) if callable(rule.reply) else rule.reply
         return self._completed(request, rule, said) if isinstance(said, str) else said
 
+    def said(self, query: str) -> str:
+        """What the first rule that matches a query replies, where that is plain text; empty where none does."""
+        reply = next((rule.reply for rule in self.rules if rule.matches(query)), "")
+        return reply if isinstance(reply, str) else ""
+
     def _fails(self, rule: Rule, request: Generate) -> bool:
         if not rule.failures:
             return False

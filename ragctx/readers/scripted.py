@@ -28,13 +28,13 @@ Replies are stored under what the script says: a changed script is another model
 belong to the one object that they were made for.
 
 Everything is deterministic and offline: tokens are words and punctuation marks, counted exactly; `Score` draws
-log-probabilities from a hash, `Embed` hashes words into unit vectors, `Rerank` counts the query's words in a text.
+log-probabilities from a hash, `Embed` hashes words into unit vectors, `Rerank` counts the query's words in a text and
+in each of its units, and points out what a matching rule replies where that stands in the text.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import threading
 import time
@@ -46,30 +46,26 @@ from typing import TYPE_CHECKING, Any
 from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts
 from ragctx.readers.script import Rule, Saying, Script, WordCounter, echo, read_script
+from ragctx.readers.scripted_numbers import embedded, ranked, score
 from ragctx.types import Prices, Speed
 from ragctx.work import (
     Completion,
     Embed,
     Failure,
     Generate,
-    Relevances,
     Reply,
     Request,
     Rerank,
     Score,
-    Scores,
     Vectors,
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ragctx.contracts import Backend
 
 __all__ = ["Rule", "Scripted", "ScriptedRemote", "WordCounter", "open_reader"]
 
 FACTS = frozenset({"window", "prices", "speed", "dimensions", "record"})
-_WORD = re.compile(r"\w+")
 _PIECE = re.compile(r"\s*\S+\s*")
 
 
@@ -98,7 +94,7 @@ class _Actor:
         self.script, self.frozen = Script(tuple(rules), default), name
         self.calls: list[tuple[Request, ...]] = []
         self._dimensions, self._record, self._lock = dimensions, record, threading.Lock()
-        kinds = frozenset({"Generate", "Score", "Embed", "Rerank"})
+        kinds = frozenset({"Generate", "Score", "Embed", "Rerank", "Prune", "Extract"})
         identity = f"{name}:{self.script.identity()}"
         self._facts = ModelFacts(name, WordCounter(), window, prices, speed, identity, kinds)
 
@@ -125,8 +121,7 @@ class _Actor:
                 rows = embedded(request.texts, self._dimensions)
                 return Vectors(rows, tokens=sum(map(WordCounter().count, request.texts)))
             case Rerank():
-                values = tuple(overlap(request.query, text) for text in request.texts)
-                return Relevances(values, tokens=sum(map(WordCounter().count, request.texts)))
+                return ranked(request, self.script.said(request.query))
 
     def _generated(self, request: Generate) -> Reply:
         needs, window = self._facts.counter.render(request.messages), self._facts.window
@@ -234,40 +229,3 @@ def open_reader(
 def _pieces(request: Request, reply: Reply) -> Iterator[str]:
     if isinstance(request, Generate) and isinstance(reply, Completion):
         yield from _PIECE.findall(reply.text)
-
-
-def _draw(*parts: str) -> int:
-    return int.from_bytes(hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()[:4])
-
-
-def score(request: Score) -> Scores:
-    """A log-probability between -10 and 0 for every word of the target, drawn from a hash."""
-    words = list(re.finditer(r"\w+|[^\w\s]", request.target))
-    draws = [_draw(request.prefix, request.target[: word.end()]) for word in words]
-    counter = WordCounter()
-    return Scores(
-        tuple(-(draw % 1000) / 100 for draw in draws),
-        tuple(_draw(word.group()) % 50_000 for word in words),
-        tuple(word.span() for word in words),
-        counter.count(request.prefix) + counter.count(request.target),
-    )
-
-
-def embedded(texts: Sequence[str], dimensions: int) -> np.ndarray:
-    """Hashed bags of words, shape (len(texts), dimensions), float32, unit length."""
-    import numpy as np
-
-    rows = np.zeros((len(texts), dimensions), dtype=np.float32)
-    for row, text in zip(rows, texts, strict=True):
-        for word in _WORD.findall(text.lower()):
-            row[_draw(word) % dimensions] += 1
-        if not row.any():
-            row[0] = 1  # a text without words still has a direction
-    unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
-
-
-def overlap(query: str, text: str) -> float:
-    """Share of the query's words that stand in the text."""
-    asked = set(_WORD.findall(query.lower()))
-    return len(asked & set(_WORD.findall(text.lower()))) / len(asked) if asked else 0.0

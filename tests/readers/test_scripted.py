@@ -134,6 +134,29 @@ def test_relevance_is_the_share_of_query_words():
     assert relevances.values == (1.0, 0.5, 0.0)
 
 
+def test_units_are_weighed_like_texts():
+    texts, units = ("The notice. The period.", "rent"), (((0, 11), (12, 23)), ())
+    [relevances], _ = serve(Scripted(), Rerank("notice period", texts, units=units))
+    assert relevances.keeps == ((0.5, 0.5), ())
+    assert relevances.answers == ()
+    assert serve(Scripted(), Rerank("notice period", texts))[0][0].keeps == ()
+
+
+def test_answers_are_runs_of_the_query_or_what_a_rule_replies():
+    text = "A notice. The notice period is three months."
+    [counted], _ = serve(Scripted(), Rerank("notice period?", (text, "rent"), answers=2))
+    [told], _ = serve(Scripted([Rule("notice", "three months")]), Rerank("notice period?", (text, "rent"), answers=2))
+    assert [text[a.start : a.end] for a in counted.answers[0]] == ["notice period", "notice"]
+    assert [a.probability for a in counted.answers[0]] == [1.0, 0.5]
+    assert counted.answers[1] == ()
+    assert [(text[a.start : a.end], a.probability) for a in told.answers[0]] == [("three months", 1.0)]
+    assert told.answers[1] == ()
+
+
+def test_it_answers_every_kind_of_ranking():
+    assert Scripted().facts.kinds >= {"Rerank", "Prune", "Extract"}
+
+
 def test_calls_are_recorded_unless_told_otherwise():
     for record in (True, False):
         reader = Scripted(record=record)
