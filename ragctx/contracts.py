@@ -68,7 +68,16 @@ class Compressor(Protocol):
         ...
 
     def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
-        """A context of at most `budget` tokens by the reader's counter."""
+        """A context of at most `budget` tokens.
+
+        What is counted: the passages' texts joined by blank lines, as one text, by the counter of `models.reader`.
+        The prompt's headings and instructions are not in it, so whoever writes the prompt leaves room for them. A
+        budget too small for anything gives a context without passages, never an error. Passages stay exact (a passage
+        that is not derived reads as its spans do), and everything visible that came in is in a passage or `dropped`.
+
+        Raises:
+            ConfigError: it needs a model that nobody plays; the message names the remedy.
+        """
         ...
 
 

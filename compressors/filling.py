@@ -1,0 +1,116 @@
+"""Fills a token budget with the units of several passages, the most wanted first, and never exceeds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ragctx.compressors.cutting import cut
+from ragctx.compressors.units import headings_of
+from ragctx.compressors.weighing import Weighed
+from ragctx.models import Counter
+from ragctx.types import Passage
+
+# How passages are joined for counting: what stands between them takes tokens too.
+BETWEEN = "\n\n"
+# Units that are tried for what rounding left over, once the budget is nearly full.
+_TRIED = 16
+Place = tuple[int, int]
+
+
+def tokens(passages: Iterable[Passage], counter: Counter) -> int:
+    """Tokens of passages by a counter: of their texts joined by blank lines."""
+    return counter.count(BETWEEN.join(passage.text for passage in passages))
+
+
+@dataclass(slots=True)
+class Filling:
+    """Units taken so far.
+
+    Units are priced one by one, as if each stood alone; what counts in the end is the joined text, from which the last
+    units taken are given back while it is over the budget.
+
+    Attributes:
+        weighed: the passages. counter: of the reader. budget: most tokens of all that is kept.
+        titled: take with a unit the headings it stands under, where they fit too.
+        kept: of each passage the numbers of the units taken.
+    """
+
+    weighed: Sequence[Weighed]
+    counter: Counter
+    budget: int
+    titled: bool = True
+    kept: list[set[int]] = field(default_factory=list)
+    _above: list[list[tuple[int, ...]]] = field(default_factory=list)
+    _steps: list[tuple[Place, ...]] = field(default_factory=list)
+
+    def fill(self, wanted: Sequence[Place]) -> list[set[int]]:
+        """Take units by their places (passage, unit), most wanted first, each that still fits."""
+        self._above = [headings_of(passage.units) for passage in self.weighed]
+        self._begin(wanted)
+        if self._spent() <= self.budget:
+            return self.kept
+        self._begin(())
+        left, skipped = self.budget, []
+        for place in wanted:
+            step, cost = self._affordable(place, left)
+            if step:
+                self._take(step)
+                left -= cost
+            else:
+                skipped.append(place)
+        while self._steps and self._spent() > self.budget:
+            self._give_back()
+        self._use_what_is_left(skipped)
+        return self.kept
+
+    def passages(self) -> Iterator[tuple[int, Passage]]:
+        """Numbers and texts of the passages of which something is kept."""
+        return ((i, cut(self.weighed[i], kept)) for i, kept in enumerate(self.kept) if kept)
+
+    def _begin(self, places: Iterable[Place]) -> None:
+        """Take some units to begin with, whatever they cost, with their headings."""
+        self.kept, self._steps = [set() for _ in self.weighed], []
+        for i, j in places:
+            self.kept[i] |= {j, *(self._above[i][j] if self.titled else ())}
+
+    def _affordable(self, place: Place, left: int) -> tuple[tuple[Place, ...], int]:
+        """The unit with its headings, or alone, and what it costs; nothing where it is taken or does not fit."""
+        i, j = place
+        if j in self.kept[i]:
+            return (), 0
+        missing = [(i, k) for k in self._above[i][j] if self.titled and k not in self.kept[i]]
+        for step in ((*missing, place), (place,)):
+            cost = sum(map(self._cost, step)) + (0 if self.kept[i] else self.counter.count(BETWEEN))
+            if cost <= left:
+                return step, cost
+        return (), 0
+
+    def _cost(self, place: Place) -> int:
+        unit = self.weighed[place[0]].units[place[1]]
+        return self.counter.count(" " + self.weighed[place[0]].passage.text[unit.start : unit.end])
+
+    def _take(self, step: tuple[Place, ...]) -> None:
+        for i, j in step:
+            self.kept[i].add(j)
+        self._steps.append(step)
+
+    def _give_back(self) -> None:
+        for i, j in self._steps.pop():
+            self.kept[i].discard(j)
+
+    def _spent(self) -> int:
+        return tokens((passage for _, passage in self.passages()), self.counter)
+
+    def _use_what_is_left(self, skipped: Iterable[Place]) -> None:
+        left, tries = self.budget - self._spent(), _TRIED
+        for place in skipped:
+            step, _ = self._affordable(place, left)
+            if not step or not tries:
+                continue
+            self._take(step)
+            tries -= 1
+            if (spent := self._spent()) > self.budget:
+                self._give_back()
+            else:
+                left = self.budget - spent

@@ -1,0 +1,126 @@
+"""What is weighed one by one: the sentences of a passage, its headings by themselves, and pieces of endless lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ragctx.corpus.sentences import bounds
+
+# Nothing longer is one sentence; lines that the sentence rules hold together (a table, a listing) are fewer.
+LONGEST, LINES = 1_000, 400
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S.*$", re.MULTILINE)
+# A first line that stands alone, says little and ends no sentence.
+_TITLE = re.compile(r"\A\s*(?P<title>[^\s\-*|>+#`{}\[\]<][^\n|]{0,79}?)[ \t]*(?=\n\s*\S)")
+_ENDS = tuple(".!?;:,。！？；：，、…")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unit:
+    """Characters [start, end) of a passage's text.
+
+    Attributes:
+        heading: it names what follows, up to the next heading.
+        of: the number of the sentence (see `sentences`) it belongs to, whose weight is its own.
+    """
+
+    start: int
+    end: int
+    heading: bool = False
+    of: int = 0
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    r"""What a ranker is asked about: the sentences of a text, in order, none longer than `LONGEST` characters.
+
+    Tables and listings that the sentence rules take for one sentence stay whole up to `LINES` characters; longer ones
+    are weighed some lines at a time.
+
+    Example:
+        >>> [end - start for start, end in sentences("| bolt | 10 |\n" * 60)]
+        [391, 391, 55]
+    """
+    return [piece for start, end in bounds(text) for piece in _pieces(text, start, end)]
+
+
+def units(text: str) -> tuple[Unit, ...]:
+    r"""What is kept or left out of a text, in order: its sentences, and its headings apart from them.
+
+    A heading is a Markdown heading, or a short first line that ends no sentence. The sentence rules often join it to
+    the sentence below; cut apart, it can stay while that goes.
+
+    Example:
+        >>> text = "Fees\n\nRent is ten. It is due in May."
+        >>> [(text[unit.start : unit.end], unit.heading) for unit in units(text)]
+        [('Fees', True), ('Rent is ten.', False), ('It is due in May.', False)]
+    """
+    found = sentences(text)
+    headings = _headings(text)
+    parts = {start: Unit(start, end, True, _holder(found, start)) for start, end in headings}
+    for number, sentence in enumerate(found):
+        for part in _without(*sentence, headings):
+            parts |= {start: Unit(start, end, False, number) for start, end in _visible(text, *part)}
+    return tuple(parts[start] for start in sorted(parts))
+
+
+def _holder(found: Sequence[tuple[int, int]], place: int) -> int:
+    """The number of the sentence that holds a character, or of the next one."""
+    return next((number for number, (_, end) in enumerate(found) if place < end), len(found) - 1)
+
+
+def headings_of(found: Sequence[Unit]) -> list[tuple[int, ...]]:
+    """For every unit the headings it stands under: the passage's title, and the nearest heading above.
+
+    Example:
+        >>> headings_of([Unit(0, 4, True), Unit(5, 9), Unit(10, 14, True), Unit(15, 19)])
+        [(), (0,), (0,), (0, 2)]
+    """
+    title = 0 if found and found[0].heading else None
+    above: list[tuple[int, ...]] = []
+    nearest: int | None = None
+    for number, unit in enumerate(found):
+        over = (title, None if unit.heading else nearest)
+        above.append(tuple(sorted({place for place in over if place is not None and place != number})))
+        nearest = number if unit.heading else nearest
+    return above
+
+
+def _headings(text: str) -> list[tuple[int, int]]:
+    marked = [(found.start(), found.start() + len(found.group().rstrip())) for found in _HEADING.finditer(text)]
+    first = _TITLE.match(text)
+    if first is None or (marked and marked[0][0] < first.end()):
+        return [place for place in marked if place[1] - place[0] <= LONGEST]
+    line = first["title"]
+    if line.endswith(_ENDS) or not _LETTER.search(line):
+        return marked
+    return [first.span("title"), *marked]
+
+
+def _without(start: int, end: int, headings: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What of a range is no heading."""
+    for first, last in headings:
+        if first < end and last > start:
+            if start < first:
+                yield start, first
+            start = max(start, last)
+    if start < end:
+        yield start, end
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A range without the blanks around it, cut where it is too long: at a line's end, at a blank, else anywhere."""
+    while end - start > (most := LINES if "\n" in text[start:end] else LONGEST):
+        cuts = (text.rfind(blank, start + 1, start + most) for blank in "\n ")
+        cut = next((place for place in cuts if place > 0), start + most)
+        yield from _visible(text, start, cut)
+        start = cut
+    yield from _visible(text, start, end)
+
+
+def _visible(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    piece = text[start:end]
+    if inner := piece.strip():
+        start += len(piece) - len(piece.lstrip())
+        yield start, start + len(inner)
