@@ -1,6 +1,6 @@
 """Finds plug-ins by the entry points that packages register, ours and third parties' alike.
 
-A group is "strategies", "retrievers", "compressors", "readers" or "encoders"; its entry-point group is
+A group is "strategies", "retrievers", "compressors", "readers", "encoders" or "rankers"; its entry-point group is
 `ragctx.` plus that name. The core names no plug-in: what is installed is what there is.
 """
 

@@ -1,7 +1,7 @@
-"""Embedding models: from a name or an object to a backend that answers `Embed`.
+"""Encoders and rankers: from a name or an object to a backend that answers `Embed`, or `Rerank`.
 
 A name is `PLUGIN:MODEL`, as in `sentence-transformers:all-minilm-l6-v2`; the part before the colon is an entry point of
-the group `ragctx.encoders`.
+the group `ragctx.encoders` or `ragctx.rankers`. The packaged reading model is both, as `extractive`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from ragctx.encoders.encoding import Encode, Encoder
 from ragctx.errors import ConfigError
 
 DEFAULT = "sentence-transformers:all-minilm-l6-v2"
+RANKER = "extractive"
 
-__all__ = ["DEFAULT", "Encode", "Encoder", "available", "missing", "open_encoder"]
+__all__ = ["DEFAULT", "RANKER", "Encode", "Encoder", "available", "missing", "open_encoder", "open_ranker"]
 
 
 def open_encoder(spec: str | object, **options: object) -> Backend:
@@ -48,6 +49,31 @@ def open_encoder(spec: str | object, **options: object) -> Backend:
     raise ConfigError(
         f"a {type(spec).__name__} cannot embed: give a name such as {DEFAULT!r} or an object with .encode"
     )
+
+
+def open_ranker(spec: str | object = RANKER, **options: object) -> Backend:
+    """The backend that ranks texts, for a name; a backend is returned as it is.
+
+    Args:
+        spec: `extractive`, `PLUGIN:MODEL`, or a backend that answers `Rerank`.
+        **options: passed to the plug-in's `open_ranker` (`threads`, ...).
+
+    Raises:
+        UnknownName: no such plug-in. MissingExtra: its packages are not installed.
+        ConfigError: no such model, or the object cannot rank.
+
+    Example:
+        >>> sorted(open_ranker("extractive").facts.kinds)
+        ['Embed', 'Extract', 'Prune', 'Rerank']
+    """
+    if isinstance(spec, str):
+        plugin, _, model = spec.partition(":")
+        return cast("Backend", registry.find("rankers", plugin)(model, **options))
+    if isinstance(spec, BatchBackend | RemoteBackend):
+        if "Rerank" not in spec.facts.kinds:
+            raise ConfigError(f"{spec.facts.name} cannot rank: give a name such as {RANKER!r}, or a model that can")
+        return spec
+    raise ConfigError(f"a {type(spec).__name__} cannot rank: give a name such as {RANKER!r}, or a backend")
 
 
 def available(spec: str = DEFAULT) -> bool:
