@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,51 +13,86 @@ import torch
 
 from ragctx.corpus.chunking import Chunking
 from ragctx.corpus.chunks import cut
+from ragctx.errors import ConfigError
 from training.reader.cloze import questions
 from training.reader.examples import Example, Passage
 from training.reader.features import opened
-from training.reader.loop import Trainer
+from training.reader.loop import Rates, Trainer
 from training.reader.model import Reader
-from training.reader.negatives import mine, pool
+from training.reader.negatives import mine, pool, unpaired
 from training.reader.schedule import Epoch, Plan
 from training.reader.sets import read
 from training.reader.teacher import Embedder, vectors
 
 SHORT = Chunking(words=80)
+SMALL = {"limit": 300, "epochs": 2, "cloze": 0}
+"""What `--small` stands for: under five minutes on two cores."""
 
 
-def main() -> None:
-    """Prepare, train, and store the averaged weights."""
-    options = arguments()
+def main(said: Sequence[str] | None = None) -> None:
+    """Prepare, train, and store the averaged weights.
+
+    Args:
+        said: the command line; that of the process by default.
+
+    Raises:
+        ConfigError: the folder holds a run with other settings, or there is nothing to train on.
+    """
+    options = arguments(said)
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    examples = [example for example in mine(read(options.data)) if example.part == "train"]
+    examples = chosen(options)
     tokenizer = opened(str(options.encoder / "tokenizer.json"))
     embedder = Embedder(str(options.encoder / "tokenizer.json"))
     reader = Reader.over(options.encoder)
     passages = pool(examples)
+    plan = planned(options, examples, passages)
+    describe(options, plan)
     texts = list(dict.fromkeys([e.question for e in examples] + [p.text for p in passages]))
     teacher = vectors(reader, embedder, texts, options.out / "teacher.npy")
-    made_up = list(questions(shortened(passages), options.cloze, options.seed)) if options.cloze else []
-    epochs = [Epoch("cloze", made_up)] * bool(made_up) + [Epoch(f"real-{n}", examples) for n in range(options.epochs)]
-    plan = Plan(epochs, options.seed)
-    describe(options, examples, made_up, plan)
-    trained = Trainer(reader, tokenizer, embedder, teacher, plan, options.out).run()
+    trained = Trainer(reader, tokenizer, embedder, teacher, plan, options.out, Rates.over(plan.steps())).run()
     torch.save(trained.state_dict(), options.out / "reader.pt")
 
 
-def arguments() -> argparse.Namespace:
-    """What the command line says."""
+def arguments(said: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line says; `--small` stands for the settings in `SMALL`."""
     parser = argparse.ArgumentParser(prog="python -m training.reader", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of data sets")
     parser.add_argument("--encoder", type=Path, required=True, help="folder of the encoder to begin with")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint, log and weights")
     parser.add_argument("--epochs", type=int, default=4, help="passes over the real questions")
     parser.add_argument("--cloze", type=int, default=1, help="made-up questions for each short passage")
+    parser.add_argument("--limit", type=int, default=0, help="train on a sample of so many questions; 0 is all")
+    parser.add_argument("--small", action="store_true", help=f"a trial of a few minutes: {SMALL}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    return parser.parse_args()
+    options = parser.parse_args(said)
+    if options.small:
+        vars(options).update(SMALL)
+    return options
+
+
+def chosen(options: argparse.Namespace) -> list[Example]:
+    """The questions of the training part, or a sample of them, with their hard negatives.
+
+    Raises:
+        ConfigError: the data folder holds none.
+    """
+    every = [example for example in mine(read(options.data)) if example.part == "train"]
+    if not every:
+        raise ConfigError(f"no question to train on in {options.data}: it needs SET/normalized.jsonl (see sets.py)")
+    if not 0 < options.limit < len(every):
+        return every
+    return random.Random(options.seed).sample(every, options.limit)
+
+
+def planned(options: argparse.Namespace, examples: list[Example], passages: list[Passage]) -> Plan:
+    """An epoch of made-up questions, if any are wanted, then the epochs of real ones."""
+    made_up = list(questions(shortened(passages), options.cloze, options.seed)) if options.cloze else []
+    real = unpaired(examples)
+    epochs = [Epoch("cloze", made_up)] * bool(made_up) + [Epoch(f"real-{n}", real) for n in range(options.epochs)]
+    return Plan(epochs, options.seed)
 
 
 def shortened(passages: list[Passage]) -> list[Passage]:
@@ -68,11 +105,22 @@ def shortened(passages: list[Passage]) -> list[Passage]:
     ]
 
 
-def describe(options: argparse.Namespace, examples: list[Example], made_up: list[Example], plan: Plan) -> None:
-    """Store what this run is."""
-    run = {key: str(value) for key, value in vars(options).items() if key not in {"data", "encoder", "out"}}
-    run |= {"questions": str(len(examples)), "made up": str(len(made_up)), "steps": str(plan.steps())}
-    (options.out / "run.json").write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+def describe(options: argparse.Namespace, plan: Plan) -> None:
+    """Store what this run is.
+
+    Raises:
+        ConfigError: the folder holds another run, which this one would go on with as if it were its own.
+    """
+    sizes = {epoch.name.split("-")[0]: len(epoch.examples) for epoch in plan.epochs}
+    run = {key: str(vars(options)[key]) for key in ("epochs", "cloze", "seed", "threads")}
+    run |= {"questions": str(sizes.get("real", 0)), "made up": str(sizes.get("cloze", 0)), "steps": str(plan.steps())}
+    file = options.out / "run.json"
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    other = [key for key in before if key != "threads" and before[key] != run.get(key)]
+    if other:
+        told = ", ".join(f"{key} {before[key]} (now {run.get(key)})" for key in other)
+        raise ConfigError(f"{options.out} holds a run with other settings: {told}; name a new --out, or remove it")
+    file.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,13 @@ from ragctx.corpus.sentences import bounds
 from training.reader.examples import Example, Passage
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_DAY = rf"(?:\d{{1,2}} )?(?:{_MONTHS})(?: \d{{1,2}},?)?(?: \d{{4}})?"
+_WORDS = "two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|hundred"
+_MONEY = r"[$€£]\s?\d[\d,.]*\d?(?: (?:million|billion|trillion|thousand))?"
 _KINDS = (
-    ("when", re.compile(rf"\b(?:\d{{1,2}} )?(?:{_MONTHS})(?: \d{{1,2}},?)?(?: \d{{4}})?\b|\b1[0-9]\d\d\b|\b20[0-3]\d\b")),
-    ("how much", re.compile(r"[$€£]\s?\d[\d,.]*\d?(?: (?:million|billion|trillion|thousand))?|\b\d[\d,.]*\s?(?:%|percent\b|per cent\b)")),
-    ("how many", re.compile(r"\b\d[\d,.]*\d?(?: (?:million|billion|thousand))?\b|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|hundred)\b")),
+    ("when", re.compile(rf"\b{_DAY}\b|\b1[0-9]\d\d\b|\b20[0-3]\d\b")),
+    ("how much", re.compile(rf"{_MONEY}|\b\d[\d,.]*\s?(?:%|percent\b|per cent\b)")),
+    ("how many", re.compile(rf"\b\d[\d,.]*\d?(?: (?:million|billion|thousand))?\b|\b(?:{_WORDS})\b")),
     ("name", re.compile(r"\b[A-Z][\w'’-]+(?: (?:of |the |de |von |and )?[A-Z][\w'’-]+){0,4}\b")),
 )
 _PLACES = re.compile(r"\b(?:in|at|near|from|to) (?:the )?$", re.IGNORECASE)
@@ -83,7 +86,8 @@ def _question(sentence: str, kind: str, first: int, last: int, chance: random.Ra
     wh, before = _asking(kind, before, chance)
     words = _noised(f"{before} {after}".split(), chance)
     asked = " ".join([wh, *words])
-    return (asked.lower() if chance.random() < 0.4 else asked[0].upper() + asked[1:]) + ("?" if chance.random() < 0.8 else "")
+    asked = asked.lower() if chance.random() < 0.4 else asked[0].upper() + asked[1:]
+    return f"{asked}?" if chance.random() < 0.8 else asked
 
 
 def _asking(kind: str, before: str, chance: random.Random) -> tuple[str, str]:

@@ -67,7 +67,7 @@ def found(answers: Iterable[str], text: str) -> tuple[Span, ...]:
         >>> found(["Rome"], "In Rome. Rome's roads. Romeo.")
         ((3, 7), (9, 13))
     """
-    spans = set()
+    spans: set[Span] = set()
     for answer in answers:
         if wanted := answer.strip():
             pattern = rf"(?<!\w){re.escape(wanted)}(?!\w)"

@@ -36,6 +36,8 @@ def int8(source: Path, file: Path, *, fused: bool = True) -> None:
     """Quantise a full model's file.
 
     Args:
+        source: the full model's ONNX file.
+        file: where the quantised one goes.
         fused: join each layer's attention, normalisation and activation into one operator first.
     """
     from onnx import TensorProto
@@ -62,7 +64,8 @@ def _join(source: Path, file: Path) -> None:
     model = onnx.load(source)
     weight = next(i for i in model.graph.initializer if i.name.endswith("attention.self.query.bias"))
     width = weight.dims[0]
-    made = optimizer.optimize_model(str(source), model_type="bert", num_heads=width // 32, hidden_size=width, opt_level=0)
+    heads = width // 32
+    made = optimizer.optimize_model(str(source), model_type="bert", num_heads=heads, hidden_size=width, opt_level=0)
     made.save_model_to_file(str(file))
 
 

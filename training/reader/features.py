@@ -16,6 +16,8 @@ from training.reader.examples import Example, Passage, Span
 
 LONGEST = 288
 """Tokens of question and passage together."""
+_ASKED, _TITLE = 240, 60
+"""Characters of question and title that are read: they are never cut by tokens, so they must leave the passage room."""
 UNKNOWN = -1.0
 """Label of what nobody marked: it adds nothing to the loss."""
 
@@ -39,7 +41,8 @@ class Pair:
 
 def encode(tokenizer: Tokenizer, question: str, passage: Passage, titled: bool) -> Encoding:
     """Question (and title) and passage as one sequence, the passage's end cut off where it is too long."""
-    asked = f"{question} [SEP] {passage.title}" if titled and passage.title else question
+    asked = question[:_ASKED]
+    asked = f"{asked} [SEP] {passage.title[:_TITLE]}" if titled and passage.title else asked
     return tokenizer.encode(asked, passage.text)
 
 
@@ -127,10 +130,10 @@ def collate(groups: Sequence[Sequence[Pair]]) -> Batch:
         ids[row, :size], types[row, :size], mask[row, :size], keep[row, :size] = pair.ids, pair.types, 1, pair.keep
         starts[row, list(pair.starts)], ends[row, list(pair.ends)] = 1, 1
     numbers = [number for number, group in enumerate(groups) for _ in group]
-    arrays = (ids, types, mask, keep, starts, ends)
     placed = torch.tensor([bool(pair.starts) for pair in pairs])
     relevant = torch.tensor([pair.relevant for pair in pairs])
-    return Batch(*map(torch.from_numpy, arrays), placed, relevant, torch.tensor(numbers))
+    labels = [torch.from_numpy(array) for array in (ids, types, mask, keep, starts, ends)]
+    return Batch(*labels, placed, relevant, torch.tensor(numbers))  # type: ignore[call-arg]  # six labels
 
 
 def drawn(tokenizer: Tokenizer, example: Example, chance: random.Random, negatives: int) -> list[Pair]:

@@ -28,6 +28,15 @@ class Rates:
     heads: float = 1e-3
     average: float = 0.998
 
+    @classmethod
+    def over(cls, steps: int) -> Rates:
+        """Rates for a run of so many steps.
+
+        The average looks back over a tenth of them at most, or it would never leave the weights that a short run
+        began with.
+        """
+        return cls(average=min(cls().average, max(0.0, 1 - 10 / max(1, steps))))
+
 
 class Trainer:
     """Trains a reader along a plan.
@@ -35,7 +44,11 @@ class Trainer:
     Args:
         reader: changed in place; its word embeddings stay as they are.
         teacher: text -> unit vector, of the texts whose embeddings are to be kept.
+        plan: what is read when.
         out: folder of `log.jsonl` and of the checkpoint.
+        tokenizer: of pairs (`features.opened`).
+        embedder: of single texts.
+        rates: by default those of a long run.
     """
 
     def __init__(
@@ -46,10 +59,11 @@ class Trainer:
         teacher: Mapping[str, np.ndarray],
         plan: Plan,
         out: Path,
-        rates: Rates = Rates(),
+        rates: Rates | None = None,
     ) -> None:
         self.reader, self._tokenizer, self._embedder, self._teacher = reader, tokenizer, embedder, teacher
         self._plan, self._out = plan, out
+        rates = rates or Rates()
         reader.encoder.get_input_embeddings().weight.requires_grad_(False)
         self._optimizer = torch.optim.AdamW(
             [
@@ -92,7 +106,7 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         self._schedule.step()
         self.average.update_parameters(self.reader)
-        return {name: float(part) for name, part in parts.items()}
+        return {name: float(part.detach()) for name, part in parts.items()}
 
     def _likeness(self, groups: list[Group]) -> torch.Tensor:
         """Every question and a third of the passages: single texts cost as much as pairs."""
@@ -104,9 +118,10 @@ class Trainer:
         return losses.likeness(self.reader(*self._embedder.tensors(known)).embedding, wanted)
 
     def _log(self, number: int, name: str, batches: Sequence[list[Group]], means: dict[str, float]) -> None:
-        row = {"window": number, "of": self._plan.windows(), "epoch": name, "steps": len(batches), "at": round(time.time())}
+        row = {"window": number, "of": self._plan.windows(), "epoch": name, "steps": len(batches)}
+        row |= {"at": round(time.time())} | {part: round(mean, 4) for part, mean in means.items()}
         with (self._out / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row | {part: round(mean, 4) for part, mean in means.items()}) + "\n")
+            log.write(json.dumps(row) + "\n")
 
     def _resume(self) -> int:
         if not self._file.exists():

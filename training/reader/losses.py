@@ -57,7 +57,8 @@ def likeness(embedding: Tensor, teacher: Tensor) -> Tensor:
     """How far embeddings are from a teacher's, and how far their likenesses to each other are.
 
     Args:
-        embedding, teacher: unit vectors [texts, width].
+        embedding: unit vectors [texts, width].
+        teacher: likewise, of the same texts.
     """
     apart = 1 - (embedding.float() * teacher).sum(-1).mean()
     among = (embedding.float() @ embedding.float().T - teacher @ teacher.T).square().mean()

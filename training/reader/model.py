@@ -24,7 +24,7 @@ class Heads(NamedTuple):
     embedding: Tensor
 
 
-class Reader(nn.Module):
+class Reader(nn.Module):  # type: ignore[misc]  # torch is not followed
     """A BERT-like encoder with heads for relevance, keep, start and end, and its mean as the embedding."""
 
     def __init__(self, encoder: nn.Module) -> None:
@@ -53,6 +53,4 @@ class Reader(nn.Module):
         keep, start, end = self.tokens(hidden).unbind(-1)
         weights = mask.unsqueeze(-1).to(hidden.dtype)
         mean = (hidden * weights).sum(1) / weights.sum(1)
-        return Heads(
-            self.relevance(hidden[:, 0]).squeeze(-1), keep, start, end, nn.functional.normalize(mean, dim=-1)
-        )
+        return Heads(self.relevance(hidden[:, 0]).squeeze(-1), keep, start, end, nn.functional.normalize(mean, dim=-1))

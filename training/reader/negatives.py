@@ -36,6 +36,28 @@ def pool(examples: Iterable[Example]) -> list[Passage]:
     return list(known)
 
 
+def unpaired(examples: Iterable[Example]) -> list[Example]:
+    """The examples without negatives that are gold for the very same question: a multi-hop question has several.
+
+    Example:
+        >>> first, second = Passage("a", "", "Ann wed Bo."), Passage("b", "", "Bo was born in Rome.")
+        >>> rows = [Example("1-0", "s", "Where was Ann's man born?", first, negatives=(second,))]
+        >>> rows += [Example("1-1", "s", "Where was Ann's man born?", second)]
+        >>> [example.negatives for example in unpaired(rows)]
+        [(), ()]
+    """
+    every = list(examples)
+    gold: dict[tuple[str, str], set[Passage]] = defaultdict(set)
+    for example in every:
+        gold[example.source, example.question].add(example.passage)
+    return [
+        replace(
+            example, negatives=tuple(p for p in example.negatives if p not in gold[example.source, example.question])
+        )
+        for example in every
+    ]
+
+
 def _mined(group: list[Example], kept: int) -> list[Example]:
     import bm25s
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from ragctx.corpus.sentences import bounds
-from ragctx.encoders.spans import Borders, answers as best
+from ragctx.encoders.spans import Borders
+from ragctx.encoders.spans import answers as best
 from ragctx.evaluation.metrics import exact_match, token_f1
 from training.reader.examples import Example, Passage
 from training.reader.features import encode
@@ -63,7 +63,9 @@ def looker(reader: Reader, tokenizer: Tokenizer, titled: bool = True, batch: int
     return look
 
 
-def _seen(passage: Passage, encoding: object, relevance: np.ndarray, keep: np.ndarray, start: np.ndarray, end: np.ndarray) -> Seen:
+def _seen(
+    passage: Passage, encoding: Encoding, relevance: np.ndarray, keep: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> Seen:
     inside = np.array([p for p, part in enumerate(encoding.sequence_ids) if part == 1], int)
     answers = best(start, end, inside)
     offsets = encoding.offsets
@@ -112,7 +114,7 @@ def ranking(examples: Sequence[Example], look: Look, rivals: int = 12) -> dict[s
 
 
 def keeping(examples: Sequence[Example], look: Look, shares: Sequence[float] = (0.1, 0.2)) -> dict[str, float]:
-    """How often the answer (or the evidence's first sentence) is kept in a share of the words of gold and four hard passages."""
+    """How often the answer (or the first evidence) is kept in a share of the words of gold and four hard passages."""
     kept: dict[float, list[bool]] = {share: [] for share in shares}
     used = [e for e in examples if len(e.negatives) >= 4 and (e.answers or e.evidence)]
     for example in used:
@@ -125,7 +127,7 @@ def keeping(examples: Sequence[Example], look: Look, shares: Sequence[float] = (
 
 def _kept(example: Example, seen: Sequence[Seen], share: float) -> bool:
     units = [
-        (keep * (1 / (1 + np.exp(-s.relevance))), number, span, len(re.findall(r"\S+", s.passage.text[span[0] : span[1]])))
+        (keep * (1 / (1 + np.exp(-s.relevance))), number, span, len(s.passage.text[span[0] : span[1]].split()))
         for number, s in enumerate(seen)
         for span, keep in zip(s.sentences, s.keep, strict=True)
     ]

@@ -125,9 +125,7 @@ def story(source: Source, row: Row) -> Iterator[Example]:
     text = source.text(row)
     places = [(mark["start"], mark["end"]) for mark in row["evidence"]]
     evidence = tuple(
-        (start + first, start + last)
-        for start, end in places
-        for first, last in found(row["answers"], text[start:end])
+        (start + first, start + last) for start, end in places for first, last in found(row["answers"], text[start:end])
     )
     if row.get("explicit") == "explicit" and len(evidence) == 1:
         yield from _best(source, row, "", text, evidence)
@@ -163,11 +161,17 @@ TEST, DEV = 0.15, 0.22
 def read(folder: Path, sources: tuple[Source, ...] = SOURCES) -> list[Example]:
     """Every example of every set there is in the folder, divided by article.
 
-    An article that is test anywhere is in no set's training or dev part. Multi-hop rows share articles with each other and with
-    other sets, so theirs are divided by row, and whatever touches a test row's gold articles leaves training.
+    An article that is test anywhere is in no set's training or dev part. Multi-hop rows share articles with each other
+    and with other sets, so theirs are divided by row, and whatever touches a test row's gold articles leaves training.
+
+    Args:
+        folder: of data sets, each a folder by its name.
+        sources: those to look for.
     """
     found_here = [replace(source, folder=folder) for source in sources if (folder / source.name).is_dir()]
-    examples = [_placed(example, source) for source in found_here for row in source.rows() for example in source.read(source, row)]
+    examples = [
+        _placed(each, source) for source in found_here for row in source.rows() for each in source.read(source, row)
+    ]
     test = {example.passage.article for example in examples if example.part == "test"}
     dev = {example.passage.article for example in examples if example.part == "dev"} - test
     return [kept for example in examples if (kept := _apart(example, test, dev)) is not None]
