@@ -110,5 +110,8 @@ def _size(request: Request, facts: ModelFacts) -> tuple[int, int]:
             return counter.count(request.prefix) + counter.count(request.target), 0
     if facts.prices is None:  # nobody will ask: encoders bill their own counts
         return 0, 0
-    query = counter.count(request.query) if isinstance(request, Rerank) else 0
-    return query + sum(map(counter.count, request.texts)), 0
+    texts = sum(map(counter.count, request.texts))
+    if isinstance(request, Embed):
+        return texts, 0
+    beside = counter.count(request.query) * len(request.texts) + sum(map(counter.count, request.titles))
+    return texts + beside, 0  # a ranker reads the query, and a title, beside every text

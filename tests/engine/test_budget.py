@@ -9,7 +9,7 @@ from ragctx.engine import Job, MemoryStore, reply_key
 from ragctx.errors import BudgetSpent
 from ragctx.readers.scripted import Rule, Scripted, ScriptedRemote
 from ragctx.types import Budget, Prices
-from ragctx.work import Embed, Failure, Score
+from ragctx.work import Embed, Failure, Rerank, Score
 
 STYLES = [Scripted, ScriptedRemote]
 SIX = {"sampling": {"max_tokens": 6}}  # "q 1" renders to 4 tokens, so each request reserves 10
@@ -88,6 +88,18 @@ def test_a_priced_encoder_takes_money(engine_of, works):
     engine = engine_of(backends={"encoder": encoder})
     outcome = engine.run(until_refused(works, lambda i: [Embed(("a b c",))]), budget=Budget(money=7))
     assert outcome.result() == (2, "money", 3, 1)
+
+
+def test_a_priced_ranker_reads_query_and_title_beside_every_text(engine_of, works):
+    ranker = Scripted(prices=Prices(prompt=1e6, output=0))
+
+    def work():
+        try:
+            yield [Rerank("why", ("a b", "c"), titles=("t", "u"))]
+        except BudgetSpent as error:
+            return error.needs
+
+    assert engine_of(backends={"ranker": ranker}).run(work(), budget=Budget(money=6)).result() == 7
 
 
 def test_scores_count_as_calls(engine_of, works):

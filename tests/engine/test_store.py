@@ -18,7 +18,19 @@ from ragctx.errors import BudgetSpent, StoreCorrupt, StoreError, StoreFull, Stor
 from ragctx.folders import cache_folder
 from ragctx.models import ModelFacts
 from ragctx.readers.scripted import Rule, Scripted, ScriptedRemote
-from ragctx.work import Completion, Embed, Failure, Generate, Message, Relevances, Rerank, Sampling, Score, Scores
+from ragctx.work import (
+    Completion,
+    Embed,
+    Failure,
+    Generate,
+    Message,
+    Relevances,
+    Rerank,
+    Sampling,
+    Score,
+    Scores,
+    Stretch,
+)
 
 FACTS = ModelFacts("m", identity="m@1")
 ASKED = Generate((Message("user", "Why?"),))
@@ -27,6 +39,7 @@ KINDS = [
     Completion("text ü \ud800", 3, 2, 1, (-0.1, -1e-9), "length", 0.25, False),
     Scores((-0.5, -2.0), (7, 8), ((0, 1), (1, 3)), 5, 0.1),
     Relevances((0.0, 1.0, 0.5), 9, 0.2),
+    Relevances((0.25, 0.5), 9, 0.2, ((0.1, 1.0), ()), ((Stretch(0, 3, 0.5), Stretch(4, 9, 0.125)), ())),
 ]
 
 
@@ -60,6 +73,9 @@ def test_what_else_is_in_the_key():
         Embed(("Why", "?")),
         Rerank("Why?", ()),
         Rerank("Why?", ("a",)),
+        Rerank("Why?", ("a",), titles=("b",)),
+        Rerank("Why?", ("a",), units=(((0, 1),),)),
+        Rerank("Why?", ("a",), answers=1),
     ]
     keys = [reply_key(request, FACTS) for request in changed]
     assert len(set(keys)) == len(keys)
@@ -89,6 +105,13 @@ def test_keys_do_not_change_from_release_to_release():
 @pytest.mark.parametrize("reply", KINDS, ids=lambda reply: type(reply).__name__)
 def test_replies_survive_being_text(reply):
     assert load_reply(dump_reply(reply)) == reply
+
+
+def test_stretches_are_stretches_again_and_old_replies_have_none():
+    loaded = load_reply(dump_reply(Relevances((0.5,), answers=((Stretch(0, 3, 0.5),),))))
+    assert [type(place) for place in loaded.answers[0]] == [Stretch]
+    old = '{"kind":"Relevances","values":[0.5],"tokens":3,"seconds":0.0}'
+    assert load_reply(old) == Relevances((0.5,), 3)
 
 
 def test_vectors_survive_being_text():
@@ -127,8 +150,8 @@ def test_get_put_info_clear(store):
     assert store.get("k") is None
     for number, reply in enumerate(KINDS):
         store.put(str(number), reply)
-    assert [store.get(str(number)) for number in range(3)] == KINDS
-    assert store.info().entries == 3
+    assert [store.get(str(number)) for number in range(len(KINDS))] == KINDS
+    assert store.info().entries == len(KINDS)
     assert store.info().bytes > 100
     store.clear()
     assert (store.info().entries, store.info().bytes, store.get("0")) == (0, 0, None)
