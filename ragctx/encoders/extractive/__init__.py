@@ -8,7 +8,7 @@ on ONNX Runtime in int8; weights, tokenizer and card are files of this package.
 from __future__ import annotations
 
 from ragctx.encoders.extractive.backend import Extractive
-from ragctx.encoders.extractive.weights import find
+from ragctx.encoders.extractive.files import find
 from ragctx.errors import RagctxError
 
 __all__ = ["Extractive", "missing", "open_encoder", "open_ranker"]

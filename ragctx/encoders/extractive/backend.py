@@ -12,10 +12,10 @@ import numpy as np
 
 from ragctx.contracts import Emit
 from ragctx.encoders.extractive.embedding import Alone, Embedding
+from ragctx.encoders.extractive.files import Weights
 from ragctx.encoders.extractive.pairs import Pass
 from ragctx.encoders.extractive.ranking import Ranking, Seen, refusal, seen
 from ragctx.encoders.extractive.session import Session, cores
-from ragctx.encoders.extractive.weights import Weights
 from ragctx.encoders.extractive.words import Tokens, Words
 from ragctx.models import ModelFacts
 from ragctx.types import Speed

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from ragctx.encoders.extractive.weights import Weights
+from ragctx.encoders.extractive.files import Weights
 from ragctx.encoders.extractive.words import Words
 from ragctx.errors import ConfigError
 

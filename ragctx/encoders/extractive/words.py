@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ragctx.encoders.extractive.weights import Weights
+from ragctx.encoders.extractive.files import Weights
 
 if TYPE_CHECKING:
     from ragctx.work import Message
