@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ragctx.errors import ConfigError, DoesNotFit
 from ragctx.types import Estimate, Line, Prices, Range, Speed
+from ragctx.types.costs import UNMETERED_ROLES, ZERO
 from ragctx.work import Message
 
 
@@ -139,26 +140,33 @@ class Models:
         return self.roles.get(role) or self.roles["reader"]
 
     def price(self, estimate: Estimate) -> Estimate:
-        """The estimate with seconds and money filled in where every role's speed and prices are known."""
+        """The estimate with seconds and money filled in where every role's speed and prices are known.
+
+        An encoder or a ranker is small beside a reader: one that nobody timed or put a price on hides neither sum.
+        """
         return replace(estimate, seconds=self._seconds(estimate.lines), money=self._money(estimate.lines))
 
     def _seconds(self, lines: tuple[Line, ...]) -> Range | None:
-        total = Range.exactly(0)
-        for line in lines:
-            speed = self.of(line.role).speed
-            if speed is None:
-                return None
-            total += Range(*(speed.seconds(p, o, c) for p, o, c in _bounds(line)))
-        return total
+        """Unknown where a writer's speed is; an encoder or a ranker that was never clocked is left out."""
+        speeds = [(line, self.of(line.role).speed) for line in lines]
+        known = [
+            Range(*(speed.seconds(p, o, c) for p, o, c in _bounds(line))) for line, speed in speeds if speed is not None
+        ]
+        unknown = any(speed is None and line.role not in UNMETERED_ROLES for line, speed in speeds)
+        return None if unknown or (lines and not known) else sum(known, ZERO)
 
     def _money(self, lines: tuple[Line, ...]) -> Range | None:
-        total = Range.exactly(0)
-        for line in lines:
-            prices = self.of(line.role).prices
-            if prices is None:
-                return None
-            total += Range(*(prices.money(p, o) for p, o, _ in _bounds(line)))
-        return total
+        """Unknown where a writer's price is; an encoder or a ranker without one costs none."""
+        priced = [(line, self.of(line.role).prices) for line in lines]
+        known = [
+            Range(*(prices.money(p, o) for p, o, _ in _bounds(line))) for line, prices in priced if prices is not None
+        ]
+        if any(prices is None and line.role not in UNMETERED_ROLES for line, prices in priced):
+            return None
+        return sum(known, ZERO) if known or not lines or self._has_prices() else None
+
+    def _has_prices(self) -> bool:
+        return any(facts.prices is not None for facts in self.roles.values())
 
 
 def _bounds(line: Line) -> tuple[tuple[float, float, float], ...]:

@@ -77,7 +77,7 @@ def over_budget(estimate: Estimate, budget: Budget) -> str:
         ceiling, amount = getattr(budget, name), getattr(estimate, name)
         if ceiling is None:
             continue
-        if amount is None and name == "money":
+        if amount is None and name == "money" and estimate.calls.high:
             return f"the budget is {figure(ceiling)} in money and no price is known: give prices or a budget in tokens"
         if amount is not None and amount.high > ceiling:
             return f"may need {_amount(amount.high, name)}, budget {figure(ceiling)}"

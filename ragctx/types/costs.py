@@ -96,7 +96,8 @@ class Line:
 class Estimate:
     """What a strategy expects to spend on one question, before anything is spent.
 
-    A strategy fills `lines`; `Models.price` adds seconds and money where a model's speed and prices are known.
+    A strategy fills `lines`; `Models.price` adds seconds and money where a model's speed and prices are known. Tokens
+    and calls are those of language models, as in budgets; `lines` has the encoder's and the ranker's too.
 
     Attributes:
         exact: prompt and calls were counted, not guessed.
@@ -124,19 +125,24 @@ class Estimate:
         return cls((line,), exact=True)
 
     @property
+    def metered(self) -> tuple[Line, ...]:
+        """The lines of language models."""
+        return tuple(line for line in self.lines if line.role not in UNMETERED_ROLES)
+
+    @property
     def prompt(self) -> Range:
         """Prompt tokens over all calls."""
-        return sum((line.prompt for line in self.lines), ZERO)
+        return sum((line.prompt for line in self.metered), ZERO)
 
     @property
     def output(self) -> Range:
         """Output tokens over all calls."""
-        return sum((line.output for line in self.lines), ZERO)
+        return sum((line.output for line in self.metered), ZERO)
 
     @property
     def calls(self) -> Range:
         """Model calls."""
-        return sum((line.calls for line in self.lines), ZERO)
+        return sum((line.calls for line in self.metered), ZERO)
 
     @property
     def tokens(self) -> Range:
