@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from ragctx.contracts import BatchBackend
 from ragctx.models import ModelFacts, Models
 from ragctx.types import Answer, Question
-from ragctx.work import Completion, Failure, Generate, Message, Reply, Request, run
+from ragctx.work import Completion, Failure, Generate, Message, Reply, Request, Rerank, run
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
@@ -54,7 +55,8 @@ class Exact:
 class Scripted:
     """Says its lines one after the other, the last one for ever, and keeps the bill.
 
-    A request that might exceed the window or the budget is a failed test.
+    A request that might exceed the window or the budget is a failed test. What is asked of a ranker goes to `ranker`,
+    where one is given; those requests and what they billed are kept apart.
     """
 
     lines: Sequence[str | Failure] = ("Three months [1].",)
@@ -66,13 +68,24 @@ class Scripted:
     requests: list[Generate] = field(default_factory=list)
     prompt_tokens: int = 0
     output_tokens: int = 0
+    ranker: BatchBackend | None = None
+    ranked: list[Rerank] = field(default_factory=list)
+    ranked_tokens: int = 0
 
     @property
     def models(self) -> Models:
-        return Models({"reader": ModelFacts("reader", counter=self.counter, window=self.window)})
+        roles = {"ranker": self.ranker.facts} if self.ranker is not None else {}
+        return Models({"reader": ModelFacts("reader", counter=self.counter, window=self.window), **roles})
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply]:
-        return [self._reply(request) for request in requests]
+        return [self._rank(r) if isinstance(r, Rerank) else self._reply(r) for r in requests]
+
+    def _rank(self, request: Rerank) -> Reply:
+        assert self.ranker is not None, "nobody was named to rank"
+        self.ranked.append(request)
+        [reply] = self.ranker.serve([request], lambda number, text: None)
+        self.ranked_tokens += getattr(reply, "tokens", 0)
+        return reply
 
     def _reply(self, request: Request) -> Reply:
         assert isinstance(request, Generate)

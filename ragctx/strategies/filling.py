@@ -69,6 +69,18 @@ class Filler:
         """Tokens of the rendered prompt with passages in reading order."""
         return self.counter.render(self.prompt.messages(passages, self.question))
 
+    def apart(self, passages: Sequence[Passage]) -> int:
+        """Tokens that passages take at most, each with its own heading."""
+        return sum(map(self._cost, passages))
+
+    def text_room(self, passages: Sequence[Passage]) -> int:
+        """Tokens there are for the passages' texts besides their headings; half the room is never for headings.
+
+        Passages whose headings leave no room are given back in the end, the last ones first.
+        """
+        room = self._most - self.tokens(())
+        return int(max(1, room // 2, room - self.apart([replace(passage, text="") for passage in passages])))
+
     @property
     def _most(self) -> float:
         return float("inf") if self.ceiling.tokens is None else self.ceiling.tokens

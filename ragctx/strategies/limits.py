@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NoReturn
 
 from ragctx.corpus import Corpus
-from ragctx.errors import BadQuestion, BudgetSpent, DoesNotFit, LimitError
+from ragctx.errors import BadQuestion, BudgetSpent, ConfigError, DoesNotFit, LimitError
 from ragctx.models import ModelFacts
 from ragctx.types import Question, Where
 
@@ -86,7 +86,16 @@ class Ceiling:
 
 
 def output_tokens(facts: ModelFacts, wanted: int) -> int:
-    """How many tokens the answer may have: what is wanted, or less where the model writes less."""
+    """How many tokens the answer may have: what is wanted, or less where the model writes less.
+
+    Raises:
+        ConfigError: it writes nothing at all.
+    """
+    if "Generate" not in facts.kinds:
+        raise ConfigError(
+            f"no model here writes ({facts.name} only reads): pip install 'ragctx[local]', or name a reader that does, "
+            "e.g. openai:MODEL@BASE_URL"
+        )
     return wanted if facts.max_output is None else min(wanted, facts.max_output)
 
 

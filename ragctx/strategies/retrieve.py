@@ -5,26 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import ClassVar, TypeVar, cast
+from typing import ClassVar
 
-import numpy as np
-
-from ragctx.contracts import Retriever
+from ragctx.contracts import Compressor, Retriever
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
-from ragctx.registry import make, options
+from ragctx.strategies import finding, reranking
 from ragctx.strategies.answering import Reading
 from ragctx.strategies.filling import Filler, chunk_tokens, least_filled
 from ragctx.strategies.limits import Ceiling, output_tokens, readable
 from ragctx.strategies.ordering import ORDERS, Order, ordered
+from ragctx.strategies.pruning import PROVENCE, lacking, named, pruned, pruner, units_of
+from ragctx.strategies.reranking import Ranked, Reranking
 from ragctx.strategies.standalone import alone, line
 from ragctx.types import Answer, Context, Estimate, Line, Question, Range
-from ragctx.types.costs import ZERO
 from ragctx.work import Work
-
-T = TypeVar("T")
 
 # A model with a small window reads little well: SmolLM2-135M (8,192 tokens) found as many answers in 600 tokens of
 # passages as in 1,200, at half the cost. Below some hundred tokens there is no room for a paragraph.
@@ -36,26 +33,37 @@ _FEWEST, _MOST = 8, 400
 _RANK_ALL = ("hybrid", "dense")
 # How full the room is on average after filling; see `Filler`.
 _FULL = 0.95
+# Candidates at least, where a model sorts them: it finds what words and vectors put far down.
+_POOL = 24
+# What is left on average of what would fill the room: after the cut, and after pruning.
+_STAYS, _NEEDED = 0.8, 0.45
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieve:
     """Find the passages a question needs and give the reader those, up to a token budget.
 
+    What a retriever finds is sorted by a model that reads question and passage together, what is far behind is cut
+    off, and the rest is pruned to the sentences that are needed (Provence, arXiv 2501.16214): one pass of the model
+    that plays "ranker". Where none does, passages are read as they were found, whole, and the answer says so.
+
     Passages are taken best first until the room is full, and put in an order that keeps the best from the middle of the
-    prompt, which models read least. The answer's `dropped` holds every passage in hand that did not fit, and what the
-    retriever names of those it did not hand over: those that come with ragctx name the next ranks, ten at most. Where
-    nothing at all is found (a question that shares no word with the documents, and no encoder), the documents'
-    openings are read instead, and the answer says so.
+    prompt, which models read least. The answer's `dropped` holds every passage and sentence in hand that was not read,
+    with the reason, and what the retriever names of those it did not hand over: those that come with ragctx name the
+    next ranks, ten at most. Where nothing at all is found (a question that shares no word with the documents, and no
+    encoder), the documents' openings are read instead, and the answer says so.
 
     Attributes:
         tokens: most tokens of passages, headings included; by default a twelfth of the reader's window, but
             256 at least and 2,000 at most; never more than the window leaves.
         retriever: a registered name, or a `Retriever`.
         max_output: most tokens the answer may have.
-        candidates: chunks to ask the retriever for; by default twice as many as fill the room.
+        candidates: chunks to ask the retriever for; by default twice as many as fill the room, and 24 at least where
+            a model sorts them.
         order: "edges" (best at both ends), "document", "score" (best first) or "rising" (best last).
         logprobs: ask for log-probabilities, for a confidence. templates: the texts of the prompt.
+        rerank: sort and cut by a model; figures of one's own are a `Reranking`.
+        prune: the registered compressor that narrows passages, or a `Compressor`; None reads them whole.
 
     Raises:
         ConfigError: an option makes no sense.
@@ -79,6 +87,8 @@ class Retrieve:
     order: Order = "edges"
     logprobs: bool = False
     templates: Templates = field(default_factory=shipped)
+    rerank: bool | Reranking = True
+    prune: str | Compressor | None = PROVENCE
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
@@ -90,13 +100,15 @@ class Retrieve:
 
     def prepare(self, corpus: Corpus, models: Models) -> Work[None]:
         """Build or refresh the retriever's index."""
-        yield from self._retriever().prepare(corpus, models)
+        yield from finding.retriever(self.retriever).prepare(corpus, models)
 
     def estimate(self, question: Question, corpus: Corpus, models: Models) -> Estimate:
         """What `read` will spend.
 
         Where finding needs no model, the passages are found and counted, so the prompt is known to the token if the
         reader's counter is exact. Otherwise it follows from the chunks' mean length and the way the room is filled.
+        What a ranker will leave of them cannot be known: an average stands for it, and the prompt may be anything
+        between one without passages and a full one.
 
         Raises:
             DoesNotFit: not even a prompt without passages fits the reader's window.
@@ -105,20 +117,19 @@ class Retrieve:
         reading = self._reading(models)
         filler = self._filler(question, view, models, reading)
         rewriting = line(question, models, self.templates)
-        found = self._found_for_nothing(_with_history(question), corpus, view, models)
-        if found is None:
-            typical = reading.estimate(question, self._typical(filler, view, models), rewriting, exact=False)
-            return replace(typical, lines=(*typical.lines, *_search(question, models)))
-        prompt = filler.tokens(filler.fill(found).passages)
-        exactly = Range.exactly(prompt)
-        about = Range(filler.tokens(()), prompt, max(prompt, filler.ceiling.tokens or 0))
-        exact = models.reader.counter.exact
-        return reading.estimate(
-            question, about if question.history else exactly, rewriting, exact=exact, notes=found.notes
-        )
+        limit, searched = self._candidates(view, models), finding.with_history(question)
+        found = finding.find_for_nothing(self.retriever, searched, corpus, view, limit, models)
+        notes = (*(found.notes if found else ()), *self._lacking(models))
+        prompt = self._typical(filler, view, models) if found is None else self._counted(filler, found, models)
+        exact = models.reader.counter.exact and prompt.low == prompt.high
+        if found is not None and question.history:
+            prompt = Range(filler.tokens(()), prompt.expected, max(prompt.high, filler.ceiling.tokens or 0))
+        guess = reading.estimate(question, prompt, rewriting, exact=exact, notes=notes)
+        search = finding.search_line(self.retriever, question, models) if found is None else ()
+        return replace(guess, lines=(*guess.lines, *search, *self._ranking(question, found, limit, view, models)))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
-        """Find, fill, answer.
+        """Find, sort, prune, fill, answer.
 
         Raises:
             LimitError: window, budget or `tokens` leave no room for a single sentence.
@@ -127,19 +138,13 @@ class Retrieve:
         reading = self._reading(models)
         asked = yield from alone(question, models, self.templates)
         filler = self._filler(asked.question, view, models, reading, asked.spent)
-        found = yield from self._found(asked.question, corpus, view, models)
-        context = filler.fill(found)
-        return (yield from reading.answer(asked, context, view, models, filler.ceiling))
+        limit = self._candidates(view, models)
+        found = yield from finding.find(self.retriever, asked.question, corpus, view, limit, models)
+        needed = yield from self._narrowed(found, filler, models)
+        return (yield from reading.answer(asked, filler.fill(needed), view, models, filler.ceiling))
 
     def _reading(self, models: Models) -> Reading:
         return Reading(self.name, self.templates, output_tokens(models.reader, self.max_output), self.logprobs)
-
-    def _retriever(self) -> Retriever:
-        if not isinstance(self.retriever, str):
-            return self.retriever
-        # Chunk by chunk, so that the room is filled by rank; neighbours that were both taken are joined after that.
-        single = {"merge": False} if "merge" in options("retrievers", self.retriever) else {}
-        return cast("Retriever", make("retrievers", self.retriever, **single))
 
     def _filler(self, question: Question, view: Corpus, models: Models, reading: Reading, spent: int = 0) -> Filler:
         """What fills the prompt; refuses when there is no room even for the question."""
@@ -151,18 +156,26 @@ class Retrieve:
         ceiling = ceiling.lowered(bare + room, f"retrieve(tokens={room})", bare)
         return Filler(prompt, question, models.reader.counter, ceiling, view, partial(ordered, order=self.order))
 
-    def _found(self, question: Question, corpus: Corpus, view: Corpus, models: Models) -> Work[Context]:
-        retriever = self._retriever()
-        yield from retriever.prepare(corpus, models)
-        limit = self._candidates(view, models)
-        found = yield from retriever.retrieve(question, corpus, limit, models)
-        return found if found.passages else _openings(found, view, limit)
+    def _narrowed(self, found: Context, filler: Filler, models: Models) -> Work[Context]:
+        """What is left after sorting, cutting and pruning."""
+        question, compressor = filler.question, pruner(self.prune, models)
+        ranked = Ranked(replace(found, notes=(*found.notes, *self._lacking(models))))
+        if self._ranks(models):
+            how = self.rerank if isinstance(self.rerank, Reranking) else Reranking()
+            unified = compressor is not None and compressor.name == PROVENCE
+            units = units_of(compressor, question, found, models) if compressor is not None and unified else ()
+            ranked = yield from reranking.reranked(question, ranked.context, filler.corpus, how, units)
+            if ranked.reply is None and unified:
+                return ranked.context  # the same model failed a moment ago
+        if compressor is None:
+            return ranked.context
+        return (yield from pruned(question, ranked, compressor, filler.text_room(ranked.context.passages), models))
 
-    def _found_for_nothing(self, question: Question, corpus: Corpus, view: Corpus, models: Models) -> Context | None:
-        """The passages, where finding them calls no model; None where it would."""
-        if models.has("encoder") and self.retriever != "bm25":
-            return None
-        return _without_models(self._found(question, corpus, view, models))
+    def _ranks(self, models: Models) -> bool:
+        return bool(self.rerank) and models.can(reranking.ROLE, "Rerank")
+
+    def _lacking(self, models: Models) -> tuple[str, ...]:
+        return lacking(models, rerank=bool(self.rerank), prune=named(self.prune) == PROVENCE)
 
     def _room(self, models: Models) -> int:
         window = models.reader.window
@@ -170,7 +183,24 @@ class Retrieve:
 
     def _candidates(self, view: Corpus, models: Models) -> int:
         enough = math.ceil(_SPARE * self._room(models) / chunk_tokens(view, models.reader.counter))
-        return self.candidates or min(_MOST, max(_FEWEST, enough))
+        return self.candidates or min(_MOST, max(_POOL if self._ranks(models) else _FEWEST, enough))
+
+    def _share(self, models: Models) -> float:
+        """What is left, on average, of what would fill the room."""
+        if pruner(self.prune, models) is not None:
+            return _NEEDED
+        return _STAYS if self._ranks(models) else 1.0
+
+    def _counted(self, filler: Filler, found: Context, models: Models) -> Range:
+        """The prompt's range from the passages that were found."""
+        filled = filler.fill(found)
+        prompt, bare, share = filler.tokens(filled.passages), filler.tokens(()), self._share(models)
+        if share == 1.0:
+            return Range.exactly(prompt)
+        most = filler.ceiling.tokens or prompt
+        if len(filled.dropped) == len(found.dropped):  # all of it fits, and apart it may take more headings
+            most = min(most, bare + filler.apart(found.passages))
+        return Range(bare, bare + share * (prompt - bare), max(prompt, most))
 
     def _typical(self, filler: Filler, view: Corpus, models: Models) -> Range:
         """The prompt's range from the corpus's mean chunk and the room."""
@@ -178,42 +208,16 @@ class Retrieve:
         chunks = min(self._candidates(view, models), len(view.chunks))
         there = chunks * chunk_tokens(view, models.reader.counter)
         expected = min(there, _FULL * (most - bare))
-        sure = self.retriever in _RANK_ALL
+        share = self._share(models)
+        sure = self.retriever in _RANK_ALL and share == 1.0
         least = least_filled(view, models.reader.counter, chunks, most - bare) if sure else 0.0
-        return Range(bare + min(least, expected), bare + expected, most)
+        return Range(bare + min(least, expected), bare + share * expected, most)
 
-
-def _search(question: Question, models: Models) -> tuple[Line, ...]:
-    """What embedding the question costs; an encoder without a price is not billed."""
-    if not models.has("encoder") or models.of("encoder").prices is None:
-        return ()
-    tokens = models.of("encoder").counter.count(question.text)
-    return (Line("encoder", Range(0, tokens, 2 * tokens + 8), ZERO, Range.exactly(1)),)
-
-
-def _with_history(question: Question) -> Question:
-    """What is searched for in a plan: a follow-up's words are mostly those of the turns before it."""
-    said = " ".join(turn.text for turn in question.history[-2:])
-    return replace(question, text=f"{question.text} {said}") if said else question
-
-
-def _without_models(work: Work[T]) -> T | None:
-    """The result of work that asks no model; None as soon as it asks."""
-    try:
-        next(work)
-    except StopIteration as done:
-        return cast("T", done.value)
-    work.close()
-    return None
-
-
-def _openings(found: Context, view: Corpus, limit: int) -> Context:
-    """The first chunks of every document, all first ones before the second ones."""
-    chunks = view.chunks
-    index = np.asarray(chunks.document_index)
-    starts = np.searchsorted(index, index)
-    rank = np.arange(len(index)) - starts
-    first = np.lexsort((index, rank))[:limit]
-    passages = tuple(view.passage(chunks[int(i)]) for i in first)
-    note = "nothing in the documents matches the question: their openings were read instead"
-    return replace(found, passages=passages, notes=(*found.notes, note))
+    def _ranking(
+        self, question: Question, found: Context | None, limit: int, view: Corpus, models: Models
+    ) -> tuple[Line, ...]:
+        """What the ranker reads."""
+        prunes = named(self.prune) == PROVENCE and pruner(self.prune, models) is not None
+        if not self._ranks(models) and not prunes:
+            return ()
+        return (reranking.line(question, found, limit, view, models),)

@@ -14,7 +14,7 @@ ASKED = Question("And how long is it?", history=(Turn("user", "Is there a notice
 LEASE = "The notice period is three months."
 
 
-@pytest.mark.parametrize("strategy", [Full(), Retrieve(retriever="bm25")])
+@pytest.mark.parametrize("strategy", [Full(), Retrieve(retriever="bm25", rerank=False, prune=None)])
 @pytest.mark.parametrize(
     "said",
     ["How long is the notice period?", 'Rewritten question: "How long is the notice period?"\n\nIt is long.',

@@ -1,0 +1,111 @@
+"""Finding passages by a retriever: by name or object, for nothing where no model is needed, never empty-handed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TypeVar, cast
+
+import numpy as np
+
+from ragctx.contracts import Retriever
+from ragctx.corpus import Corpus
+from ragctx.models import Models
+from ragctx.registry import make, options
+from ragctx.types import Context, Document, Line, Passage, Question, Range
+from ragctx.types.costs import ZERO
+from ragctx.work import Work
+
+T = TypeVar("T")
+
+
+def retriever(chosen: str | Retriever) -> Retriever:
+    """The retriever itself, or the registered one of a name.
+
+    Raises:
+        UnknownName: nobody registered the name.
+    """
+    if not isinstance(chosen, str):
+        return chosen
+    # Chunk by chunk, so that passages can be ranked and taken one by one.
+    single = {"merge": False} if "merge" in options("retrievers", chosen) else {}
+    return cast("Retriever", make("retrievers", chosen, **single))
+
+
+def find(
+    chosen: str | Retriever, question: Question, corpus: Corpus, view: Corpus, limit: int, models: Models
+) -> Work[Context]:
+    """At most `limit` passages, best first; the documents' openings where nothing matches, which a note says.
+
+    Args:
+        chosen: a retriever or its name.
+        question: what is searched for; its filter is obeyed.
+        corpus: where it is searched.
+        view: what of it the question may read.
+        limit: the most chunks.
+        models: facts about the models.
+    """
+    searcher = retriever(chosen)
+    yield from searcher.prepare(corpus, models)
+    found = yield from searcher.retrieve(question, corpus, limit, models)
+    return found if found.passages else _openings(found, view, limit)
+
+
+def find_for_nothing(
+    chosen: str | Retriever, question: Question, corpus: Corpus, view: Corpus, limit: int, models: Models
+) -> Context | None:
+    """What `find` finds, where that calls no model; None where it would."""
+    if models.has("encoder") and chosen != "bm25":
+        return None
+    return without_models(find(chosen, question, corpus, view, limit, models))
+
+
+def search_line(chosen: str | Retriever, question: Question, models: Models) -> tuple[Line, ...]:
+    """What embedding the question costs; an encoder without a price is not billed."""
+    if chosen == "bm25" or not models.has("encoder") or models.of("encoder").prices is None:
+        return ()
+    tokens = models.of("encoder").counter.count(question.text)
+    return (Line("encoder", Range(0, tokens, 2 * tokens + 8), ZERO, Range.exactly(1)),)
+
+
+def with_history(question: Question) -> Question:
+    """What is searched for in a plan: a follow-up's words are mostly those of the turns before it."""
+    said = " ".join(turn.text for turn in question.history[-2:])
+    return replace(question, text=f"{question.text} {said}") if said else question
+
+
+def without_models(work: Work[T]) -> T | None:
+    """The result of work that asks no model; None as soon as it asks."""
+    try:
+        next(work)
+    except StopIteration as done:
+        return cast("T", done.value)
+    work.close()
+    return None
+
+
+def titles(passages: tuple[Passage, ...], corpus: Corpus) -> tuple[str, ...]:
+    """For each passage what its document is about."""
+    return tuple(titled(corpus.document(p.spans[0].document)) if p.spans else p.source for p in passages)
+
+
+def titled(document: Document) -> str:
+    """A document's title; where it has none, the words of its name.
+
+    Example:
+        >>> titled(Document("leases/berlin_office-2020.txt", "...")), titled(Document("a.txt", "...", title="Lease"))
+        ('berlin office 2020', 'Lease')
+    """
+    return document.title or PurePath(document.id).stem.replace("_", " ").replace("-", " ")
+
+
+def _openings(found: Context, view: Corpus, limit: int) -> Context:
+    """The first chunks of every document, all first ones before the second ones."""
+    chunks = view.chunks
+    index = np.asarray(chunks.document_index)
+    starts = np.searchsorted(index, index)
+    rank = np.arange(len(index)) - starts
+    first = np.lexsort((index, rank))[:limit]
+    passages = tuple(view.passage(chunks[int(i)]) for i in first)
+    note = "nothing in the documents matches the question: their openings were read instead"
+    return replace(found, passages=passages, notes=(*found.notes, note))
