@@ -1,0 +1,179 @@
+"""Finds a Provence checkpoint and tells its kind from its files, before any weight is read.
+
+Two kinds are known. OpenProvence (MIT) saves a ModernBERT classifier below `ranking_model.` and a token head below
+`pruning_head.`, and describes the backbone in `base_model_config`. Naver's Provence (CC BY-NC 4.0) is a DeBERTa-v2
+classifier (`deberta.`, `pooler.`, `classifier.`) with a token head `token_classifier.`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ragctx.errors import ConfigError
+
+Kind = Literal["open-provence", "provence"]
+_HEADS: dict[Kind, str] = {"open-provence": "pruning_head.classifier.weight", "provence": "token_classifier.weight"}
+_BACKBONES: dict[Kind, str] = {"open-provence": "modernbert", "provence": "deberta-v2"}
+_HINT = "give a folder or hub name of an OpenProvence or Provence checkpoint, e.g. {!r}".format(
+    "hotchpotch/open-provence-reranker-xsmall-v1"
+)
+_FILES = ["*.json", "*.safetensors"]
+# OpenProvence's token head was trained on hidden_states[-1]. Up to transformers 4 that is ModernBERT's state before its
+# last norm, from 5 on the one after it; a checkpoint says with which version it was saved.
+_NORMED_FROM = 5
+_DEFAULT_LONGEST = 512
+_NOT_LAYERS = frozenset({
+    "auto_map", "architectures", "model_type", "torch_dtype", "dtype", "id2label", "label2id", "num_labels",
+    "attn_implementation", "_attn_implementation", "reference_compile", "transformers_version",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a checkpoint's files say.
+
+    Attributes:
+        kind: which of the two. folder: where it lies. weights: its safetensors files.
+        backbone: configuration of the backbone, as transformers takes it.
+        labels: outputs of the ranking head; the first one is the score.
+        longest: tokens of a window.
+        normed: the token head reads the backbone's output after the last norm.
+        identity: digest of all its files.
+    """
+
+    kind: Kind
+    folder: Path
+    weights: tuple[Path, ...]
+    backbone: Mapping[str, Any]
+    labels: int
+    longest: int
+    normed: bool
+    identity: str
+
+
+def find(model: str, longest: int | None = None) -> Checkpoint:
+    """The checkpoint of a folder or hub name.
+
+    Raises:
+        ConfigError: nothing of that name is here or on the hub, or it is another kind of model.
+    """
+    folder = _folder(model)
+    config = table(folder / "config.json")
+    weights = tuple(sorted(folder.glob("*.safetensors")))
+    if not config or not weights:
+        lacks = "safetensors weights (pickled ones are not read)" if config else "config.json"
+        raise ConfigError(f"{model} has no {lacks}: {_HINT}")
+    shapes = _shapes(weights)
+    kind = _kind(model, shapes)
+    backbone = _backbone(model, kind, config, shapes)
+    labels = _checked_heads(model, kind, shapes, backbone)
+    return Checkpoint(
+        kind, folder, weights, backbone, labels, _longest(kind, config, backbone, longest),
+        _normed(config), _identity(folder),
+    )  # fmt: skip
+
+
+def table(path: Path) -> dict[str, Any]:
+    """A JSON file's table; empty where there is no file.
+
+    Raises:
+        ConfigError: it is not JSON.
+    """
+    try:
+        return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError) as broken:
+        raise ConfigError(f"{path} is no JSON table ({broken}): fetch the checkpoint again") from broken
+
+
+def _folder(model: str) -> Path:
+    if not model:
+        raise ConfigError(f"no checkpoint named: {_HINT}")
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path
+    if model.startswith((".", "/", "~")):
+        raise ConfigError(f"no folder at {model}: {_HINT}")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+    try:
+        return Path(snapshot_download(model, local_files_only=offline, allow_patterns=_FILES))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        where = "in the local hub cache, and HF_HUB_OFFLINE is set" if offline else "on the hub, or it is out of reach"
+        raise ConfigError(f"{model!r} is no folder and not {where}: {_HINT}") from error
+
+
+def _shapes(weights: tuple[Path, ...]) -> dict[str, list[int]]:
+    """Names and shapes of all tensors, from the files' headers alone."""
+    from safetensors import SafetensorError, safe_open
+
+    shapes: dict[str, list[int]] = {}
+    for path in weights:
+        try:
+            with safe_open(path, framework="numpy") as file:
+                shapes |= {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as broken:
+            raise ConfigError(f"{path} is damaged ({broken}): fetch the checkpoint again") from broken
+    return shapes
+
+
+def _kind(model: str, shapes: Mapping[str, object]) -> Kind:
+    for kind, head in _HEADS.items():
+        if head in shapes:
+            return kind
+    some = ", ".join(sorted(shapes)[:3]) or "nothing"
+    raise ConfigError(f"{model} has no head that prunes (neither {' nor '.join(_HEADS.values())}; {some}): {_HINT}")
+
+
+def _backbone(model: str, kind: Kind, config: Mapping[str, Any], shapes: Mapping[str, object]) -> dict[str, Any]:
+    """The backbone's configuration, without what names code, classes or ways to compute."""
+    described = dict((config.get("base_model_config") or {}) if kind == "open-provence" else config)
+    of = str(described.get("model_type") or "a backbone that it does not describe")
+    # Naver's configuration has a type of its own; its weights tell.
+    known = of == _BACKBONES[kind] if kind == "open-provence" else any(key.startswith("deberta.") for key in shapes)
+    if not known:
+        raise ConfigError(f"{model} stands on {of}, not {_BACKBONES[kind]}: {_HINT}")
+    return {key: value for key, value in described.items() if key not in _NOT_LAYERS}
+
+
+def _checked_heads(model: str, kind: Kind, shapes: Mapping[str, list[int]], backbone: Mapping[str, Any]) -> int:
+    """Outputs of the ranking head; both heads must fit the backbone."""
+    width = backbone.get("hidden_size")
+    ranks = "ranking_model.classifier.weight" if "ranking_model.classifier.weight" in shapes else "classifier.weight"
+    prunes, found = _HEADS[kind], shapes.get(ranks, [])
+    if shapes[prunes] != [2, width]:
+        raise ConfigError(f"{model}: {prunes} has shape {shapes[prunes]}, not {[2, width]} as its config says: {_HINT}")
+    if len(found) != 2 or found[1] != width:
+        raise ConfigError(f"{model}: {ranks} has shape {found or 'none'}, not [labels, {width}]: {_HINT}")
+    return found[0]
+
+
+def _longest(kind: Kind, config: Mapping[str, Any], backbone: Mapping[str, Any], wanted: int | None) -> int:
+    """Tokens of a window: what is wanted, or was trained with, as far as the positions reach."""
+    reach = int(backbone.get("max_position_embeddings") or _DEFAULT_LONGEST)
+    trained = int(config.get("max_length") or _DEFAULT_LONGEST) if kind == "open-provence" else reach
+    if wanted is not None and wanted < 16:
+        raise ConfigError(f"longest={wanted} leaves no room for a passage: give at least 16")
+    return min(reach, wanted or trained)
+
+
+def _normed(config: Mapping[str, Any]) -> bool:
+    major = str(config.get("transformers_version") or "4").partition(".")[0]
+    return major.isdigit() and int(major) >= _NORMED_FROM
+
+
+def _identity(folder: Path) -> str:
+    """One hash over weights and settings: equal checkpoints share replies wherever they lie."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in _FILES for path in folder.glob(pattern)):
+        digest.update(path.name.encode())
+        with path.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]
