@@ -39,8 +39,9 @@ class Extractive:
     """
 
     def __init__(self, weights: Weights, threads: int | None = None) -> None:
-        self.batch = 32
         self._weights, self._words, self._threads = weights, Words(weights), cores(threads)
+        # Company makes nothing faster, so few go together and nobody waits for many others.
+        self.batch = max(4, self._threads)
         self._session: Session | None = None
         self._spent = (0, 0.0)
         self._known = ModelFacts(weights.card.name, self._words, identity=weights.identity, kinds=KINDS)

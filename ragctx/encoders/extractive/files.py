@@ -15,8 +15,8 @@ from ragctx.errors import ConfigError, StoreCorrupt
 PACKAGED = Path(__file__).parent / "weights"
 MODEL, TOKENIZER, CARD = "reader.onnx", "tokenizer.json", "card.json"
 _REINSTALL = "install the package again: pip install --force-reinstall --no-deps ragctx"
-_SHORTEST = 192
-"""The least tokens of a pass: a question and a title of the longest leave a passage enough of them."""
+_SHORTEST = 256
+"""The least tokens of a pass: the longest question and title must leave more than what two windows share."""
 
 
 @dataclass(frozen=True, slots=True)

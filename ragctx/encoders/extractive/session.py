@@ -121,7 +121,7 @@ def _opened(weights: Weights) -> Any:  # noqa: ANN401 - the library has no types
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # a plan for every length would be kept, and lengths hardly repeat
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised; it is not printed too
     try:
         session = onnxruntime.InferenceSession(str(weights.model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library's exceptions share no class

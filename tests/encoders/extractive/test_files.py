@@ -105,6 +105,7 @@ def test_a_card_that_is_none(folder, text):
     "values",
     [
         {"longest": 8},
+        {"longest": 255},
         {"width": 0},
         {"width": None},
         {"calibration": {"relevance": [1, float("nan")], "keep": [1, 0], "answer": {}}},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ragctx.contracts import BatchBackend
 from ragctx.encoders import open_ranker
 from ragctx.encoders.extractive.calibration import sigmoid
-from ragctx.encoders.extractive.pairs import Pass, passes
+from ragctx.encoders.extractive.pairs import OVERLAP, Pass, lead, passes
 from ragctx.encoders.extractive.ranking import Ranking
 from ragctx.encoders.spans import answers
 from ragctx.engine import Engine
@@ -281,9 +281,12 @@ def test_it_serves_works_through_the_engine():
     assert {charge.role for charge in outcomes[0].usage.charges} == {"ranker"}
 
 
-def test_the_question_keeps_room_for_the_passage():
+def test_the_longest_question_and_title_leave_room_for_windows_that_go_on():
     class Known:
-        ids = np.arange(10)
+        ids = np.arange(5000)
 
-    lead = np.arange(130)
-    assert [type(one) for one in passes(lead, Known(), 1, 192)] == [Pass]
+    full = lead(Known(), Known(), (1, 2))
+    assert 256 - len(full) - 1 > OVERLAP
+    made = list(passes(full, Known(), 2, 256, range(0, 5000, 7)))
+    assert made[-1].end == 5000
+    assert all(isinstance(one, Pass) and len(one.ids) <= 256 for one in made)
