@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ragctx.types import Prices
 
 AUTO = "auto"
+RANKER = "extractive"
 
 
 def corpus(sources: tuple[object, ...], folder: Path | None, progress: Callable[..., None] | None) -> Corpus:
@@ -35,18 +36,51 @@ def corpus(sources: tuple[object, ...], folder: Path | None, progress: Callable[
 
 
 def backends(
-    reader: object, encoder: object, roles: Mapping[str, object], prices: Prices | None
+    reader: object, encoder: object, ranker: object, roles: Mapping[str, object], prices: Prices | None
 ) -> tuple[dict[str, Backend], tuple[str, ...]]:
-    """Every model opened, by role, and what to tell the user about fall-backs."""
+    """Every model opened, by role, and what to tell the user about fall-backs; no weights are read yet."""
+    from ragctx.encoders import open_ranker
     from ragctx.readers import open_model
 
-    opened: dict[str, Backend] = {"reader": open_model(reader, **({"prices": prices} if prices else {}))}
+    reading, lacking = open_reader(reader, **({"prices": prices} if prices else {}))
+    opened: dict[str, Backend] = {"reader": reading}
+    if ranker is not None:
+        # One model may play two roles: its weights are read once.
+        opened["ranker"] = reading if ranker == RANKER and _is_packaged(reading) else open_ranker(ranker)
     found, notes = _encoder(encoder)
     if found is not None:
         opened["encoder"] = found
     opened |= {role: open_model(spec) for role, spec in roles.items()}
     told = [str(note) for model in opened.values() if (note := getattr(model, "note", ""))]
-    return opened, (*told, *notes)
+    return opened, tuple(dict.fromkeys((*lacking, *told, *notes)))
+
+
+def open_reader(reader: object, **options: object) -> tuple[Backend, tuple[str, ...]]:
+    """The model that answers, and what to tell the user where it is another than the one meant.
+
+    Args:
+        reader: what `readers.open_model` takes; "extractive" for the packaged reading model, which writes nothing;
+            "auto" for the offline default, or the reading model where that is not installed.
+        options: of the reader.
+
+    Raises:
+        ConfigError: an unknown name or option, or an extra is missing.
+    """
+    from ragctx.encoders import open_ranker
+    from ragctx.readers import DEFAULT, missing, open_model
+
+    lacking = missing(DEFAULT) if reader == AUTO else ""
+    if reader != RANKER and not lacking:
+        return open_model(DEFAULT if reader == AUTO else reader, **options), ()
+    if wrong := sorted(set(options) - {"threads"}):
+        raise ConfigError(f"the reading model writes nothing and has no {', '.join(wrong)}: name a reader that writes")
+    note = f"no model that writes is installed, so answers are copied from the documents; for one: {lacking}"
+    return open_ranker(RANKER, **options), (note,) if lacking else ()
+
+
+def _is_packaged(backend: Backend) -> bool:
+    """Whether it is the packaged reading model; by what it answers, since its class would load more than that."""
+    return backend.facts.name == RANKER and "Extract" in backend.facts.kinds
 
 
 def _encoder(encoder: object) -> tuple[Backend | None, tuple[str, ...]]:

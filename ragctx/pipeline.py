@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ragctx.batch import RowResult
     from ragctx.contracts import Strategy
 
-DEFAULT_READER = "local:smollm2-135m"
-
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -67,8 +65,9 @@ class Pipeline(Planner):
     def over(
         cls,
         *sources: object,
-        reader: object = DEFAULT_READER,
+        reader: object = assembly.AUTO,
         encoder: object = assembly.AUTO,
+        ranker: object = assembly.RANKER,
         roles: Mapping[str, object] | None = None,
         strategies: Mapping[str, Strategy] | Iterable[str] | None = None,
         policy: str | Path | Policy | None = None,
@@ -79,13 +78,18 @@ class Pipeline(Planner):
         folder: Path | None = None,
         progress: Callable[..., None] | None = None,
         settings: Mapping[str, object] | None = None,
+        notes: Iterable[str] = (),
     ) -> Self:
         """A pipeline over files, folders, `Document`s, LangChain documents or a `Corpus`.
 
         Args:
             sources: what `Corpus.over` takes, or one `Corpus`.
-            reader: `local:NAME`, `openai:MODEL@BASE_URL`, `scripted:FILE`, a LangChain chat model, or a backend.
+            reader: `local:NAME`, `openai:MODEL@BASE_URL`, `scripted:FILE`, a LangChain chat model, or a backend; by
+                default `local:smollm2-135m` where it is installed. `extractive`, the packaged reading model, writes
+                nothing: answers are copied from the documents. It is the default where the other is not installed.
             encoder: model for dense retrieval; by default the installed one, None for BM25 alone.
+            ranker: model that sorts and prunes passages and points out answers: `extractive`, `provence:NAME` or a
+                backend; None for none.
             roles: further role -> model, e.g. `{"worker": "openai:small@http://localhost:8000/v1"}`.
             strategies: those the router may choose; all installed ones by default.
             policy: a policy file in place of the shipped one.
@@ -96,6 +100,7 @@ class Pipeline(Planner):
             folder: where text store and indexes live, in place of the cache folder.
             progress: called with the corpus's progress while it is indexed.
             settings: plain JSON that a batch job keeps, so that whoever resumes it can build this pipeline again.
+            notes: fall-backs of whoever opened the models, repeated beside this pipeline's own.
 
         Raises:
             ConfigError: an unknown name, or an extra is missing. InputError: documents cannot be read.
@@ -103,7 +108,7 @@ class Pipeline(Planner):
         # Names first: a wrong one is told at once, not after minutes of indexing.
         chosen = policy if isinstance(policy, Policy) else Policy.load(Path(policy) if policy else None)
         ways = assembly.strategies(strategies)
-        backends, notes = assembly.backends(reader, encoder, roles or {}, prices)
+        backends, told = assembly.backends(reader, encoder, ranker, roles or {}, prices)
         corpus = assembly.corpus(sources, folder=folder, progress=progress)
         return cls(
             corpus,
@@ -113,7 +118,7 @@ class Pipeline(Planner):
             lam=lam,
             store=assembly.reply_store() if cache else None,
             attempts=attempts,
-            notes=notes,
+            notes=(*notes, *told),
             settings=settings,
         )
 
@@ -125,14 +130,14 @@ class Pipeline(Planner):
         """
         [one] = asked(question, budget)
         decision = self._decide(one, strategy)
-        self.prepare()
+        self.prepare(only=[decision.strategy])
         return self.account(one, decision, self.engine.run(self.job(one, decision)))
 
     async def aask(self, question: Asked, *, budget: int | Budget | None = None, strategy: str | None = None) -> Answer:
         """`ask` for async callers; planning and reading happen off the caller's event loop."""
         [one] = asked(question, budget)
         decision = await asyncio.to_thread(self._decide, one, strategy)
-        await asyncio.to_thread(self.prepare)
+        await asyncio.to_thread(self.prepare, only=[decision.strategy])
         return self.account(one, decision, await self.engine.arun(self.job(one, decision)))
 
     def stream(
@@ -142,7 +147,7 @@ class Pipeline(Planner):
         [one] = asked(question, budget)
         decision = self._decide(one, strategy)
         yield Planned(decision)
-        self.prepare()
+        self.prepare(only=[decision.strategy])
         for event in self.engine.stream(self.job(one, decision)):
             yield Done(self.account(one, decision, event)) if isinstance(event, Outcome) else event
 
@@ -153,7 +158,7 @@ class Pipeline(Planner):
         [one] = asked(question, budget)
         decision = await asyncio.to_thread(self._decide, one, strategy)
         yield Planned(decision)
-        await asyncio.to_thread(self.prepare)
+        await asyncio.to_thread(self.prepare, only=[decision.strategy])
         async for event in self.engine.astream(self.job(one, decision)):
             yield Done(self.account(one, decision, event)) if isinstance(event, Outcome) else event
 
@@ -186,7 +191,6 @@ class Pipeline(Planner):
         from ragctx.batch import open_job, run_job
 
         every = tuple(asked(questions, budget))
-        self.prepare()
         with open_job(
             Path(job),
             questions=every,
@@ -194,4 +198,5 @@ class Pipeline(Planner):
             manifest=self.corpus.manifest,
             plan=lambda: self.plan(every, strategy=strategy),
         ) as store:
+            self.prepare(only=store.ways_pending())
             yield from run_job(store, self.engine, self.job, max_cost=max_cost, on_event=on_event)

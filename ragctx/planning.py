@@ -59,7 +59,7 @@ class Planner:
         self.notes = tuple(notes)
         self.settings = dict(settings or {})
         self.engine = Engine(self.backends, store=store, attempts=attempts)
-        self._prepared = ""
+        self._prepared: dict[str, str] = {}  # strategy -> the corpus that its index is of
         self._preparing = threading.Lock()
 
     @property
@@ -77,22 +77,23 @@ class Planner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(self, on_event: Callable[[object], None] | None = None) -> None:
+    def prepare(self, on_event: Callable[[object], None] | None = None, *, only: Iterable[str] | None = None) -> None:
         """Build or refresh every index the strategies need; returns at once when they are current.
 
         Args:
             on_event: called with the engine's progress while an encoder is at work.
+            only: the strategies that will read; those of all when None. What no question needs may wait: embedding a
+                corpus takes minutes.
         """
+        wanted = self.strategies if only is None else {n: s for n in only if (s := self.strategies.get(n)) is not None}
         with self._preparing:
-            if self._prepared == self.corpus.manifest:
-                return
-            for strategy in self.strategies.values():
+            for name, strategy in wanted.items():
                 work: Callable[..., Work[None]] | None = getattr(strategy, "prepare", None)
-                if work is not None:
+                if work is not None and self._prepared.get(name) != self.corpus.manifest:
                     start = partial(work, self.corpus, self.models)
                     for outcome in self.engine.map([Job(f"index for {strategy.name}", start)], on_event=on_event):
                         outcome.result()
-            self._prepared = self.corpus.manifest
+                self._prepared[name] = self.corpus.manifest
 
     def plan(
         self,

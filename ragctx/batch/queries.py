@@ -6,6 +6,10 @@ SELECT r.position, r.turn, r.key, r.question, r.decision, r.money FROM rows r
 LEFT JOIN answers a USING (position) LEFT JOIN failures f USING (position)
 WHERE r.turn > ? AND a.position IS NULL AND coalesce(f.retry, 1) = 1 ORDER BY r.turn LIMIT ?
 """
+WAYS = """
+SELECT DISTINCT r.strategy FROM rows r LEFT JOIN answers a USING (position) LEFT JOIN failures f USING (position)
+WHERE a.position IS NULL AND coalesce(f.retry, 1) = 1 ORDER BY r.strategy
+"""
 RESULTS = """
 SELECT r.position, r.question, r.decision, a.answer, f.name, f.message, f.exit_code, f.attempts
 FROM rows r LEFT JOIN answers a USING (position) LEFT JOIN failures f USING (position)

@@ -163,6 +163,10 @@ class JobStore:
             yield from page
             after = page[-1].turn
 
+    def ways_pending(self) -> list[str]:
+        """The strategies of all rows to be asked; an empty name is of rows that none can read."""
+        return [name for (name,) in self._database.all(queries.WAYS)]
+
     def results(self) -> Iterator[RowResult]:
         """Every finished row in the order the questions were given, read a page at a time."""
         after = -1

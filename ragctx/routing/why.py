@@ -35,6 +35,8 @@ def reason(chosen: Candidate, others: Sequence[Candidate], signals: Mapping[str,
 
 def asked_for(chosen: Candidate) -> str:
     """The sentence for a strategy that the user named."""
+    if not chosen.estimate.calls.high:
+        return f"{chosen.strategy} was asked for by name; it asks no language model"
     return f"{chosen.strategy} was asked for by name; it reads {chosen.estimate.prompt.expected:,.0f} tokens"
 
 
@@ -61,6 +63,8 @@ def _kind(signals: Mapping[str, float]) -> str:
 
 def _reads(chosen: Candidate, signals: Mapping[str, float]) -> str:
     prompt, tokens = chosen.estimate.prompt.expected, signals.get("document_tokens", 0.0)
+    if not chosen.estimate.calls.high:
+        return f"{chosen.strategy} asks no language model"
     if prompt >= tokens:
         return f"{chosen.strategy} reads all {tokens:,.0f} tokens"
     return f"{chosen.strategy} reads {prompt:,.0f} of {tokens:,.0f} tokens"
@@ -72,8 +76,15 @@ def _out(other: Candidate) -> str:
 
 def _against(chosen: Candidate, other: Candidate) -> str:
     gain = round(other.quality - chosen.quality, 2) + 0.0
+    brought = f"and lose {-gain:.2f}" if gain < 0 else f"for {gain:+.2f}"
+    return f"{other.strategy} would {_spends(chosen, other)} {brought}"
+
+
+def _spends(chosen: Candidate, other: Candidate) -> str:
+    """What the other does that the chosen one does not: a multiple of nothing would say nothing."""
+    if not other.estimate.calls.high:
+        return "ask no language model"
+    if not chosen.estimate.calls.high:
+        return f"cost {other.estimate.tokens.expected:,.0f} tokens"
     ratio = other.cost / chosen.cost if chosen.cost else float("inf")
-    cost = f"{ratio:.1f}x" if ratio >= 1.95 else f"{ratio:.2f}x"
-    if gain < 0:
-        return f"{other.strategy} would cost {cost} and lose {-gain:.2f}"
-    return f"{other.strategy} would cost {cost} for {gain:+.2f}"
+    return f"cost {ratio:.1f}x" if ratio >= 1.95 else f"cost {ratio:.2f}x"

@@ -47,6 +47,7 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("RAGCTX_ENCODER", "none")
+    monkeypatch.setenv("RAGCTX_RANKER", "none")
 
 
 @pytest.fixture
