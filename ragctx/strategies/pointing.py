@@ -73,7 +73,7 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def pointed(passages: Sequence[Passage], units: Sequence[Sequence[tuple[int, int]]], reply: Relevances) -> list[Place]:
-    """Every answer that was pointed out, without the marks around it.
+    """Every answer that was pointed out, without the marks around it; nothing of endless length is one.
 
     Args:
         passages: that were read.
@@ -85,7 +85,7 @@ def pointed(passages: Sequence[Passage], units: Sequence[Sequence[tuple[int, int
         text = passages[number].text
         for stretch in stretches:
             start, end = trimmed(text, max(0, stretch.start), min(len(text), stretch.end))
-            if start < end:
+            if 0 < end - start <= LONGEST:
                 sentence = around(units[number], start, end)
                 places.append(Place(number, start, end, stretch.probability, text[start:end], sentence))
     return places
@@ -172,7 +172,8 @@ def _together(group: Sequence[Place], passages: Sequence[Passage]) -> Said:
     for place in ordered:
         sentence = " ".join(passages[place.passage].text[slice(*place.sentence)].split())
         witnesses.setdefault(sentence, min(1.0, max(0.0, place.probability)))
-    return Said(tuple(ordered), 1 - math.prod(1 - probability for probability in witnesses.values()))
+    wrong = math.prod(1 - probability for probability in witnesses.values())
+    return Said(tuple(ordered), round(1 - wrong, 9))  # one witness of 0.2 is 0.2
 
 
 def _signs(text: str, start: int, end: int) -> bool:

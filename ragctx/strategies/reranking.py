@@ -77,13 +77,13 @@ class Reranking:
         ]
 
     def bar(self, values: Sequence[float]) -> float:
-        """The probability that a passage must have to stay.
+        """The probability from which a passage stays; `least` passages stay below it, too.
 
         Example:
-            >>> Reranking(least=1).bar([0.01, 0.9, 0.8, 0.05]), Reranking(least=1).bar([0.5, 0.4, 0.3])
+            >>> Reranking().bar([0.01, 0.9, 0.8, 0.05]), Reranking().bar([0.5, 0.4, 0.3])
             (0.8, 0.02)
         """
-        falling = sorted(values, reverse=True)[self.least - 1 :]
+        falling = sorted(values, reverse=True)
         falls = [((one + self.blur) / (other + self.blur), one) for one, other in pairwise(falling)]
         factor, last = max(falls, key=lambda fall: fall[0], default=(1.0, 0.0))
         return max(self.floor, last) if factor >= self.gap else self.floor
