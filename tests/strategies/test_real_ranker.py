@@ -48,5 +48,5 @@ def test_one_request_and_a_plan_that_holds(scripted, real, corpus: Corpus, asked
 
 def test_a_question_that_it_cannot_read_leaves_what_was_found(scripted, real, corpus: Corpus) -> None:
     reader = scripted(ranker=real)
-    answer = reader.answer(Retrieve(retriever="bm25"), "?", corpus)
+    answer = reader.answer(Retrieve(retriever="bm25"), "\x00\u202e", corpus)
     assert any("the ranker failed" in note and "ask in words" in note for note in answer.notes)
