@@ -80,8 +80,9 @@ class Filling:
         if j in self.kept[i]:
             return (), 0
         missing = [(i, k) for k in self._above[i][j] if self.titled and k not in self.kept[i]]
+        between = self.counter.count(BETWEEN) if any(self.kept) and not self.kept[i] else 0
         for step in ((*missing, place), (place,)):
-            cost = sum(map(self._cost, step)) + (0 if self.kept[i] else self.counter.count(BETWEEN))
+            cost = between + sum(map(self._cost, step))
             if cost <= left:
                 return step, cost
         return (), 0

@@ -1,18 +1,18 @@
-"""ragctx inside LangChain: a retriever, a document compressor and a runnable. Needs the extra `langchain`.
+"""ragctx inside LangChain: a retriever, document compressors and a runnable. Needs the extra `langchain`.
 
 Only `langchain_core` is imported, so that the adapters outlive LangChain's other packages.
 
-    from ragctx.integrations.langchain import RagctxCompressor, RagctxRetriever, as_runnable
+    from ragctx.integrations.langchain import RagctxCompressor, RagctxReranker, RagctxRetriever, as_runnable
 
     chain = RagctxRetriever(corpus=Corpus.over("contracts/")) | format_documents | prompt | model
+    shorter = RagctxCompressor(compressor="provence", budget=600).compress_documents(documents, question)
+    sorted_ = RagctxReranker(top_n=5).compress_documents(documents, question)
     answers = as_runnable(Pipeline.over("contracts/"))
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,22 +20,21 @@ from ragctx import registry
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
 from ragctx.engine import Engine
-from ragctx.errors import ConfigError, MissingExtra
-from ragctx.integrations.narrowing import Narrow
-from ragctx.models import ModelFacts, Models
-from ragctx.types import Context, Passage, Question, Span
-from ragctx.work import Reply, Request, Work, run
+from ragctx.errors import MissingExtra
+from ragctx.types import Context, Passage, Question
+from ragctx.work import Work
 
 try:
-    from langchain_core.documents import BaseDocumentCompressor, Document
+    from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
     from pydantic import ConfigDict
 
+    from ragctx.integrations.langchain_compressors import RagctxCompressor, RagctxReranker
     from ragctx.integrations.langchain_runnable import PipelineRunnable, as_runnable
 except ImportError as missing:
     raise MissingExtra("the LangChain integration", "langchain", "langchain-core") from missing
 
-__all__ = ["PipelineRunnable", "RagctxCompressor", "RagctxRetriever", "as_runnable"]
+__all__ = ["PipelineRunnable", "RagctxCompressor", "RagctxReranker", "RagctxRetriever", "as_runnable"]
 _log = logging.getLogger(__name__)
 
 
@@ -98,77 +97,7 @@ class RagctxRetriever(BaseRetriever):  # type: ignore[misc]  # the base class is
         return [_document(passage) for passage in context.passages]
 
 
-class RagctxCompressor(BaseDocumentCompressor):  # type: ignore[misc]  # as above
-    """Narrows documents to a token budget, whatever retriever they come from.
-
-    Each returned document keeps its metadata and gains `spans`: which characters of the text it came with were kept, as
-    [start, end] pairs. Documents of which nothing was kept are left out.
-
-    Attributes:
-        budget: most tokens of all documents together, by the counter of `models`' reader.
-        compressor: a ragctx compressor; by default `Narrow`, which goes by the question's words and asks no model.
-        models: who counts; an estimate from characters by default. engine: drives compressors that ask a model.
-
-    Example:
-        >>> pages = [Document("Pets are fine. " * 30 + "The rent is ten.")]
-        >>> narrow = RagctxCompressor(budget=20, compressor=Narrow(words=8))
-        >>> [kept] = narrow.compress_documents(pages, "What is the rent?")
-        >>> kept.page_content, kept.metadata["spans"]
-        ('The rent is ten.', [[450, 466]])
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    budget: int = 2000
-    compressor: Any = Narrow()
-    models: Any = Models({"reader": ModelFacts("estimate")})
-    engine: Engine | None = None
-
-    def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: object = None
-    ) -> Sequence[Document]:
-        """The documents narrowed to the budget, in the order given."""
-        work = self._work(documents, query)
-        context = self.engine.run(work).result() if self.engine else run(work, _no_model)
-        return _regained(context, documents)
-
-    async def acompress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: object = None
-    ) -> Sequence[Document]:
-        """`compress_documents` for async callers."""
-        if self.engine is None:
-            return await asyncio.to_thread(self.compress_documents, documents, query)
-        return _regained((await self.engine.arun(self._work(documents, query))).result(), documents)
-
-    def _work(self, documents: Sequence[Document], query: str) -> Work[Context]:
-        passages = (
-            Passage(document.page_content, (Span(str(number), 0, len(document.page_content)),))
-            for number, document in enumerate(documents)
-        )
-        return self.compressor.compress(Question(query), Context(tuple(passages)), self.budget, self.models)  # type: ignore[no-any-return]
-
-
-def _no_model(requests: Sequence[Request]) -> Sequence[Reply]:
-    raise ConfigError("this compressor asks a model: give RagctxCompressor an engine, e.g. engine=pipeline.engine")
-
-
 def _document(passage: Passage) -> Document:
     first, last = passage.spans[0], passage.spans[-1]
     place = {"source": passage.source, "document": first.document, "page": passage.page, "score": passage.score}
     return Document(page_content=passage.text, metadata={**place, "start": first.start, "end": last.end})
-
-
-def _regained(context: Context, given: Sequence[Document]) -> list[Document]:
-    """LangChain documents again, each with the metadata of the one it was cut from."""
-    for note in context.notes:
-        _log.warning("%s", note)
-    return [
-        Document(
-            page_content=passage.text,
-            metadata={
-                **given[int(passage.spans[0].document)].metadata,
-                "spans": [[span.start, span.end] for span in passage.spans],
-            },
-        )
-        for passage in context.passages
-    ]

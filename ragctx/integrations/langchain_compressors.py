@@ -1,0 +1,182 @@
+"""Document compressors for LangChain; import them from `ragctx.integrations.langchain`, which checks for the package.
+
+They stand wherever LangChain takes a `BaseDocumentCompressor`, as in a `ContextualCompressionRetriever`, or in a chain:
+
+    shorter = RagctxCompressor(compressor="provence", budget=600)
+    chain = retriever | RunnableLambda(lambda found: shorter.compress_documents(found, question)) | ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, cast
+
+from langchain_core.documents import BaseDocumentCompressor, Document
+from pydantic import ConfigDict
+
+from ragctx import registry
+from ragctx.contracts import Compressor
+from ragctx.encoders import RANKER, open_ranker
+from ragctx.engine import Engine
+from ragctx.errors import ConfigError
+from ragctx.integrations.narrowing import Narrow
+from ragctx.models import ModelFacts, Models
+from ragctx.strategies.reranking import Reranking
+from ragctx.types import Context, Passage, Question, Span
+from ragctx.work import Relevances, Reply, Request, Rerank, Work, raised, run
+
+_log = logging.getLogger(__name__)
+
+
+class _Working(BaseDocumentCompressor):  # type: ignore[misc]  # the base class is untyped to mypy
+    """What both have in common: work on documents, and an engine that drives it."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, ignored_types=(cached_property,))
+
+    ranker: Any = RANKER
+    engine: Engine | None = None
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: object = None
+    ) -> Sequence[Document]:
+        """What the query needs of the documents."""
+        work, driver = self._work(documents, query), self._driver
+        return driver.run(work).result() if driver else run(work, _no_model)
+
+    async def acompress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: object = None
+    ) -> Sequence[Document]:
+        """`compress_documents` for async callers."""
+        driver = await asyncio.to_thread(lambda: self._driver)
+        if driver is None:
+            return await asyncio.to_thread(self.compress_documents, documents, query)
+        return (await driver.arun(self._work(documents, query))).result()
+
+    @cached_property
+    def _driver(self) -> Engine | None:
+        """The engine given, or one with the ranker named; none where nobody is to be asked."""
+        if self.engine is not None or not self._asks():
+            return self.engine
+        return Engine({"ranker": open_ranker(self.ranker)})
+
+    def _asks(self) -> bool:
+        return self.ranker is not None
+
+    def _work(self, documents: Sequence[Document], query: str) -> Work[list[Document]]:
+        raise NotImplementedError
+
+
+class RagctxCompressor(_Working):
+    """Narrows documents to a token budget, whatever retriever they come from.
+
+    Each returned document keeps its metadata and gains `spans`: which characters of the text it came with were kept, as
+    [start, end] pairs, and `relevance_score` where the compressor says one. Documents of which nothing was kept are
+    left out. "provence" keeps the sentences that the query needs, as the model that comes with ragctx weighs them.
+
+    Attributes:
+        budget: most tokens of all documents together, by the counter of the reader.
+        compressor: a ragctx compressor or the name of a registered one; by default `Narrow`, which goes by the
+            question's words and asks no model.
+        models: facts that count for more than the engine's, e.g. who counts tokens: an estimate from characters where
+            neither names a reader.
+        ranker: the model that weighs documents where no engine is given: a name or a backend.
+        engine: drives compressors that ask other models.
+
+    Example:
+        >>> pages = [Document("Pets are fine. " * 30 + "The rent is ten.")]
+        >>> narrow = RagctxCompressor(budget=20, compressor=Narrow(words=8))
+        >>> [kept] = narrow.compress_documents(pages, "What is the rent?")
+        >>> kept.page_content, kept.metadata["spans"]
+        ('The rent is ten.', [[450, 466]])
+        >>> from ragctx.readers.scripted import Scripted
+        >>> prune = RagctxCompressor(budget=6, compressor="provence", ranker=Scripted())
+        >>> prune.compress_documents(pages, "What is the rent?")[0].page_content
+        'The rent is ten.'
+    """
+
+    budget: int = 2000
+    compressor: Any = Narrow()
+    models: Any = None
+
+    def _asks(self) -> bool:
+        return self.ranker is not None and not isinstance(self.compressor, Narrow)
+
+    def _work(self, documents: Sequence[Document], query: str) -> Work[list[Document]]:
+        named = self.compressor
+        narrow: Compressor = registry.make("compressors", named) if isinstance(named, str) else named
+        context = Context(tuple(_passage(number, document) for number, document in enumerate(documents)))
+        found = yield from narrow.compress(Question(query), context, self.budget, self._facts())
+        for note in found.notes:
+            _log.warning("%s", note)
+        return [_regained(passage, documents) for passage in found.passages]
+
+    def _facts(self) -> Models:
+        driven = self._driver.models.roles if self._driver else {}
+        told = self.models.roles if self.models else {}
+        return Models({"reader": ModelFacts("estimate"), **driven, **told})
+
+
+class RagctxReranker(_Working):
+    """Sorts documents by how likely each answers the query; `relevance_score` in their metadata says how likely.
+
+    Attributes:
+        ranker: the model that weighs documents where no engine is given: a name or a backend.
+        top_n: the most documents to return; all of them when None.
+        floor: 0 to 1; documents less likely to answer are left out.
+        fuse: add up the places by the model and those in which the documents came (reciprocal ranks), as search and
+            model err on different questions; False sorts by the model alone.
+        engine: one with a ranker, e.g. `pipeline.engine`.
+
+    Example:
+        >>> from ragctx.readers.scripted import Scripted
+        >>> pages = [Document("Pets are fine."), Document("The rent is ten.")]
+        >>> [best] = RagctxReranker(ranker=Scripted(), top_n=1).compress_documents(pages, "What is the rent?")
+        >>> best.page_content, best.metadata["relevance_score"]
+        ('The rent is ten.', 0.75)
+    """
+
+    top_n: int | None = None
+    floor: float = 0.0
+    fuse: bool = True
+
+    def _work(self, documents: Sequence[Document], query: str) -> Work[list[Document]]:
+        if self._driver is None:
+            raise ConfigError("nobody ranks: give RagctxReranker a ranker, e.g. ranker='extractive', or an engine")
+        if not documents:
+            return []
+        passages = [_passage(number, document) for number, document in enumerate(documents)]
+        titles = tuple(passage.source for passage in passages)
+        [reply] = yield [Rerank(query, tuple(p.text for p in passages), titles=titles if any(titles) else ())]
+        values = cast("Relevances", raised(reply)).values
+        scores: Sequence[float] = Reranking().scores(values) if self.fuse else values
+        order = sorted(range(len(values)), key=lambda i: (-scores[i], i))
+        staying = [replace(passages[i], score=values[i]) for i in order if values[i] >= self.floor]
+        return [_scored(passage, documents) for passage in staying[: self.top_n]]
+
+
+def _no_model(requests: Sequence[Request]) -> Sequence[Reply]:
+    raise ConfigError("this compressor asks a model: give RagctxCompressor a ranker, or an engine=pipeline.engine")
+
+
+def _passage(number: int, document: Document) -> Passage:
+    """A LangChain document as a passage whose document is its number."""
+    title = document.metadata.get("title") or document.metadata.get("source") or ""
+    return Passage(document.page_content, (Span(str(number), 0, len(document.page_content)),), str(title))
+
+
+def _scored(passage: Passage, given: Sequence[Document]) -> Document:
+    """A LangChain document again, with the metadata of the one it was cut from."""
+    metadata = dict(given[int(passage.spans[0].document)].metadata)
+    if passage.score is not None:
+        metadata["relevance_score"] = passage.score
+    return Document(page_content=passage.text, metadata=metadata)
+
+
+def _regained(passage: Passage, given: Sequence[Document]) -> Document:
+    document = _scored(passage, given)
+    document.metadata["spans"] = [[span.start, span.end] for span in passage.spans]
+    return document
