@@ -47,6 +47,8 @@ class Extract:
         answers: the most stretches that are pointed out in each.
         sure: probability from which a stretch is the answer.
         sentence: probability of being needed from which a sentence stands for the answer where no stretch is sure.
+        support: what every further passage that says the same is worth, 0 to 1: 1 takes passages for independent
+            witnesses, 0 believes the likeliest alone.
         close: other answers at least so likely, as a share of the chosen one's probability, are told in a note.
         templates: the text of a declined answer, and the prompt that rewrites a follow-up.
 
@@ -71,15 +73,16 @@ class Extract:
     answers: int = 3
     sure: float = 0.35
     sentence: float = 0.5
+    support: float = 1.0
     close: float = 0.5
     templates: Templates = field(default_factory=shipped)
 
     def __post_init__(self) -> None:
         if self.candidates < 1 or self.answers < 1:
             raise ConfigError(f"extract needs candidates={self.candidates} and answers={self.answers} of at least 1")
-        if not all(0 <= value <= 1 for value in (self.sure, self.sentence, self.close)):
-            told = f"sure={self.sure}, sentence={self.sentence}, close={self.close}"
-            raise ConfigError(f"extract compares with probabilities: {told}; give 0 to 1")
+        for name in ("sure", "sentence", "support", "close"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"extract: {name}={getattr(self, name)} is no probability: give 0 to 1")
 
     def prepare(self, corpus: Corpus, models: Models) -> Work[None]:
         """Build or refresh the retriever's index."""
@@ -105,7 +108,8 @@ class Extract:
         spent = rewriting(question, models, self.templates) if _rewrites(question, models) else ()
         search = finding.search_line(self.retriever, searched, models) if found is None else ()
         notes = (_HISTORY,) if question.history and not spent else ()
-        return Estimate((*spent, *search, reading), notes=(*(found.notes if found else ()), *notes))
+        told = (*(found.notes if found else ()), *notes)
+        return Estimate((*spent, *search, reading), exact=not spent, notes=told)  # no language model: exactly nothing
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
         """Find, read, choose.
@@ -150,7 +154,7 @@ class Extract:
     def _chosen(self, question: Question, view: Corpus, found: Context, request: Rerank, reply: Relevances) -> Answer:
         passages = found.passages
         units = request.units or tuple(tuple(bounds(passage.text)) for passage in passages)
-        said = answers(pointed(passages, units, reply), passages)
+        said = answers(pointed(passages, units, reply), passages, self.support)
         if said and said[0].probability >= self.sure:
             first, bar = said[0], self.close * said[0].places[0].probability
             places = [place for place in first.places if place.probability >= bar]

@@ -91,20 +91,22 @@ def pointed(passages: Sequence[Passage], units: Sequence[Sequence[tuple[int, int
     return places
 
 
-def answers(places: Sequence[Place], passages: Sequence[Passage]) -> list[Said]:
+def answers(places: Sequence[Place], passages: Sequence[Passage], support: float = 1.0) -> list[Said]:
     """The answers, likeliest first; passages that say the same add up.
 
     The places of one answer are taken for independent witnesses, so that it is wrong only if all of them are:
-    1 - (1 - p1)(1 - p2)... A sentence that stands in several documents word by word is one witness.
+    1 - (1 - p1)(1 - support p2)(1 - support p3)... with the likeliest first. A sentence that stands in several
+    documents word by word is one witness.
 
     Args:
         places: where something was pointed out.
         passages: that were read.
+        support: what the word of all witnesses but the first is worth, 0 to 1.
     """
     alike: dict[str, list[Place]] = {}
     for place in places:
         alike.setdefault(normal(place.text), []).append(place)
-    said = [_together(group, passages) for group in alike.values()]
+    said = [_together(group, passages, support) for group in alike.values()]
     return sorted(said, key=lambda one: (-one.probability, one.places[0].passage, one.places[0].start))
 
 
@@ -166,13 +168,14 @@ def likeliest_sentence(
     return Place(-passage, *cut, keep, text[slice(*cut)], cut)
 
 
-def _together(group: Sequence[Place], passages: Sequence[Passage]) -> Said:
+def _together(group: Sequence[Place], passages: Sequence[Passage], support: float) -> Said:
     ordered = sorted(group, key=lambda place: (-place.probability, place.passage, place.start))
     witnesses: dict[str, float] = {}
     for place in ordered:
         sentence = " ".join(passages[place.passage].text[slice(*place.sentence)].split())
         witnesses.setdefault(sentence, min(1.0, max(0.0, place.probability)))
-    wrong = math.prod(1 - probability for probability in witnesses.values())
+    first, *others = witnesses.values()
+    wrong = (1 - first) * math.prod(1 - support * probability for probability in others)
     return Said(tuple(ordered), round(1 - wrong, 9))  # one witness of 0.2 is 0.2
 
 

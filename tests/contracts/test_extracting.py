@@ -106,6 +106,7 @@ def test_the_plan_holds(reading: Reading, corpus: Corpus) -> None:
         [line] = estimate.lines
         assert line.role == "ranker"
         assert line.prompt.low <= reading.tokens <= line.prompt.high
+        assert estimate.exact
         assert estimate.tokens.high == 0, "nothing that is billed to a question"
 
 

@@ -10,8 +10,10 @@ import pytest
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import ModelFacts, Models
+from ragctx.pipeline import Pipeline
+from ragctx.readers.scripted import Rule, Scripted
 from ragctx.strategies import Extract
-from ragctx.types import Document, Question, Range, Turn
+from ragctx.types import Decision, Document, Question, Range, Turn
 from ragctx.work import Failure, Relevances, Rerank, Stretch, run
 
 ASKED = Question("What is the notice period?")
@@ -55,6 +57,28 @@ def test_passages_that_agree_outweigh_a_surer_one() -> None:
     assert any("'six months' (0.50)" in note for note in made.notes), "a close one is told"
 
 
+@pytest.mark.parametrize(("support", "text", "confidence"), [(0.0, "six months", 0.5), (0.5, "three months", 0.52)])
+def test_what_support_is_worth_is_an_option(support: float, text: str, confidence: float) -> None:
+    made = answer(Says(three_months=0.4, six_months=0.5), support=support)
+    assert (made.text, made.confidence) == (text, pytest.approx(confidence))
+
+
+def test_a_question_is_billed_nothing() -> None:
+    reading = Scripted([Rule("notice", "three months")])
+    with Pipeline(Corpus.of(*TEXTS), {"ranker": reading}, strategies={"extract": Extract()}) as pipeline:
+        made = run_alone(pipeline)
+    assert made.text == "three months"
+    assert (made.usage.tokens, made.usage.calls) == (0, 0)
+    assert [charge.role for charge in made.usage.charges] == ["ranker"]
+    assert [type(request) for [request] in reading.calls] == [Rerank]
+
+
+def run_alone(pipeline: Pipeline):
+    decision = Decision("extract", "asked for")
+    pipeline.prepare()
+    return pipeline.account(ASKED, decision, pipeline.engine.run(pipeline.job(ASKED, decision)))
+
+
 def test_a_far_one_is_not_told() -> None:
     made = answer(Says(three_months=0.8, six_months=0.1))
     assert made.notes == ()
@@ -91,7 +115,7 @@ def test_thresholds_are_options(options: dict[str, float], text: str | None) -> 
     assert made.text == (text or "The documents do not answer this question.")
 
 
-@pytest.mark.parametrize("options", [{"candidates": 0}, {"answers": 0}, {"sure": 1.1}, {"close": -0.1}])
+@pytest.mark.parametrize("options", [{"candidates": 0}, {"answers": 0}, {"sure": 1.1}, {"close": -0.1}, {"support": 2}])
 def test_options_that_make_no_sense(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         Extract(**options)
