@@ -40,10 +40,10 @@ def means(first: np.ndarray, last: np.ndarray, sights: Sequence[Sight], count: i
         sums = np.concatenate([[0.0], np.cumsum(keep, dtype=np.float64)])
         low, high = np.clip(first, begin, end) - begin, np.clip(last, begin, end) - begin
         part, shown = sums[high] - sums[low], high - low
-        before = np.where(begin > 0, first - begin, count)
+        before = np.where(begin > 0, first - begin, count)  # negative where the window cuts the unit
         after = np.where(end < count, end - last, count)
-        better = (shown == size) & (np.minimum(before, after) > around)
-        whole, around = np.where(better, part, whole), np.where(better, np.minimum(before, after), around)
+        margin = np.minimum(before, after)
+        whole, around = np.where(margin > around, part, whole), np.maximum(around, margin)
         total, seen = total + part, seen + shown
     value = np.where(around >= 0, whole / np.maximum(size, 1), total / np.maximum(seen, 1))
     return np.where(size > 0, np.clip(value, 0.0, 1.0), 0.0)

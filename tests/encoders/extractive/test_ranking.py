@@ -12,9 +12,10 @@ from ragctx.encoders import open_ranker
 from ragctx.encoders.extractive.calibration import sigmoid
 from ragctx.encoders.extractive.pairs import OVERLAP, Pass, lead, passes
 from ragctx.encoders.extractive.ranking import Ranking
+from ragctx.encoders.extractive.stretches import best
 from ragctx.encoders.spans import answers
 from ragctx.engine import Engine
-from ragctx.work import Embed, Failure, Generate, Message, Relevances, Rerank, Score
+from ragctx.work import Embed, Failure, Generate, Message, Relevances, Rerank, Score, Stretch
 
 LETTERS = st.characters() | st.sampled_from("ab .,\n\u0301\ud800期한ﬁß🙂")
 TEXTS = st.lists(st.text(LETTERS, max_size=60) | st.sampled_from(["word " * 320, "Ada wrote it. " * 70]), max_size=4)
@@ -192,6 +193,24 @@ def test_the_likeliest_of_a_long_text_is_what_its_best_window_says(model, serve)
     assert len(ranked.passes) > 2
     logits = [model._opened().run(one).relevance for one in ranked.passes]
     assert reply.values == (max(map(model._weights.card.calibration.relevant, logits)),)
+
+
+def test_a_long_text_says_what_its_windows_say_alone(model, serve):
+    words, query = ["mill", "river", "stone", "lace", "book", "year", "house", "road"], "Where was the lace?"
+    text = " ".join(words[place * place % 7] for place in range(700))
+    known = model._words.read([text, query])
+    [ranked] = Ranking.over(Rerank(query, (text,)), known, model._words.borders, 288).texts
+    borders = [(int(known[text].starts[p.begin]), int(known[text].ends[p.end - 1])) for p in ranked.passes]
+    [alone] = serve(Rerank(query, tuple(text[start:end] for start, end in borders), answers=5))
+    found = [
+        Stretch(start + s.start, start + s.end, s.probability)
+        for (start, _), stretches in zip(borders, alone.answers, strict=True)
+        for s in stretches
+    ]
+    [whole] = serve(Rerank(query, (text,), answers=5))
+    assert whole.values == (max(alone.values),)
+    assert whole.answers == (best(found, 5),)
+    assert any(s.start > borders[0][1] for s in best(found, 15))
 
 
 def test_one_enormous_sentence(serve):
