@@ -30,7 +30,8 @@ DOCUMENTS = HERE / "documents"
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reader", default="local:smollm2-135m", help="any reader: openai:MODEL@BASE_URL, ...")
+    parser.add_argument("--reader", default="auto", help="any reader: local:NAME, openai:MODEL@BASE_URL, ...")
+    parser.add_argument("--ranker", default="extractive", help="sorts, prunes, points out answers; none for none")
     parser.add_argument("--questions", type=Path, default=HERE / "questions.jsonl")
     parser.add_argument("--documents", type=Path, default=DOCUMENTS)
     parser.add_argument("--fresh", action="store_true", help="forget earlier answers and ask everything again")
@@ -41,7 +42,13 @@ def arguments() -> argparse.Namespace:
 def opened(options: argparse.Namespace) -> Iterator[Pipeline]:
     """The pipeline over the documents, its indexes current."""
     with progress.indexing() as indexed:
-        pipeline = Pipeline.over(options.documents, reader=options.reader, cache=not options.fresh, progress=indexed)
+        pipeline = Pipeline.over(
+            options.documents,
+            reader=options.reader,
+            ranker=None if options.ranker == "none" else options.ranker,
+            cache=not options.fresh,
+            progress=indexed,
+        )
     with pipeline:
         with progress.embedding(len(pipeline.corpus.chunks)) as embedded:
             pipeline.prepare(embedded)
@@ -101,8 +108,8 @@ def say(text: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     questions = Questions.read(options.questions)
-    say(f"Reading {options.documents.name}/ with {options.reader}. First the plan; nothing is spent yet.\n")
     with opened(options) as pipeline:
+        say(f"Reading {options.documents.name}/ with {pipeline.models.reader.name}. First the plan.\n")
         say(terminal.short(pipeline.plan(questions)))
         job = job_file(options, questions, pipeline)
         going_on = ", first those already stored" if job.exists() else ""

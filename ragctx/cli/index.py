@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 @settled("documents", "encoder")
 def index(wanted: Settings, html: Html = None, as_json: Json = False) -> None:
     """Read documents and build their indexes; only what changed is read again."""
+    from ragctx.assembly import AUTO, open_reader
     from ragctx.cli.output import save_page, show
     from ragctx.views import html as pages
     from ragctx.views import progress, terminal
@@ -23,5 +24,7 @@ def index(wanted: Settings, html: Html = None, as_json: Json = False) -> None:
         with progress.embedding(len(pipeline.corpus.chunks)) as on_event:
             pipeline.prepare(on_event)
         corpus = pipeline.corpus
+        if wanted.reader == AUTO:
+            open_reader(AUTO)  # unpacks the offline default's weights, once: the first question should not wait for it
         show(corpus, as_json=as_json, data=terminal.corpus_facts(corpus), view=terminal.corpus)
         save_page(html, "Index", corpus, pages.corpus)

@@ -24,12 +24,15 @@ def reason(chosen: Candidate, others: Sequence[Candidate], signals: Mapping[str,
 
     Args:
         chosen: the strategy taken.
-        others: best first; those that are out carry their reason in `rejected`.
+        others: best first; those that are out carry their reason in `rejected`, and those that were refused before
+            their cost was known have no estimate.
         signals: of the question.
     """
     parts = [_kind(signals), _reads(chosen, signals)]
-    if others:
-        parts.append(_out(others[0]) if others[0].rejected else _against(chosen, others[0]))
+    if others and not others[0].rejected:
+        parts.append(_against(chosen, others[0]))
+    elif others and others[0].estimate.lines:  # one that could do nothing here is no alternative; views tell of it
+        parts.append(_out(others[0]))
     return "; ".join(parts)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ragctx.types import Answer, Charge, Citation, Coverage, Decision
+from ragctx.types import Answer, Charge, Citation, Coverage, Decision, Dropped
 from ragctx.views.numbers import count, money, seconds, share, short, spread, whole
 from ragctx.views.text import DIM, STRONG, WARN, Block, block, hanging, notes, one_line, table
 
 QUOTED = 400
 DROPPED_SHOWN = 10
+UNASKED = "no language model asked"
 
 
 def answer(value: Answer) -> RenderableType:
@@ -65,8 +67,21 @@ def account(value: Answer) -> str:
     saw = f"read {share(read / length)} of {count(len(value.coverage), 'document')}, " if length else ""
     cached = f" ({whole(usage.replayed)} from cache)" if usage.replayed else ""
     cost = "" if usage.money is None else f", money {money(usage.money)}"
-    bill = f"{count(usage.tokens, 'token')} in {count(usage.calls, 'call')}{cached}, {seconds(usage.seconds)}{cost}"
-    return f"{value.strategy or 'no strategy'}: {saw}{bill}"
+    asked = f"{count(usage.tokens, 'token')} in {count(usage.calls, 'call')}{cached}"
+    bill = f"{asked if usage.metered or not usage.charges else UNASKED}, {seconds(usage.seconds)}{cost}"
+    return f"{value.strategy or 'no strategy'}: {sure(value)}{saw}{bill}"
+
+
+def sure(value: Answer) -> str:
+    """How sure the strategy is, where it has a measure of it, and of what.
+
+    Example:
+        >>> sure(Answer("Three months.", confidence=0.874)), sure(Answer("Not said.", answerable=False, confidence=0.9))
+        ('87 % sure, ', '90 % sure that the documents do not say, ')
+    """
+    if value.confidence is None:
+        return ""
+    return f"{share(value.confidence)} sure{'' if value.answerable else ' that the documents do not say'}, "
 
 
 def explanation(value: Answer, question: str = "") -> RenderableType:
@@ -140,12 +155,34 @@ def _coverage(value: Answer) -> RenderableType:
     return Group(*([made] if touched else []), *([Text(rest, DIM)] if rest else []))
 
 
+def left(dropped: Sequence[Dropped]) -> str:
+    """What was left unread, by the kind of reason: reasons differ in their numbers.
+
+    Example:
+        >>> from ragctx.types import Span
+        >>> left([Dropped(Span("a", i, i + 90), f"pruned: 0.0{i} likely needed") for i in (1, 2)])
+        'pruned: 2 spans, 180 characters'
+    """
+    spans: dict[str, list[Dropped]] = {}
+    for one in dropped:
+        spans.setdefault(_kind(one.reason), []).append(one)
+    return "; ".join(
+        f"{kind}: {count(len(of), 'span')}, {count(sum(len(one.span) for one in of), 'character')}"
+        for kind, of in sorted(spans.items(), key=lambda pair: -len(pair[1]))
+    )
+
+
+def _kind(reason: str) -> str:
+    return re.split(r"[:\d]", reason, maxsplit=1)[0].strip() or "left out"
+
+
 def _dropped(value: Answer) -> list[RenderableType]:
     made = table("document", "characters", "reason")
     for dropped in value.dropped[:DROPPED_SHOWN]:
         made.add_row(Text(dropped.span.document), f"{dropped.span.start}-{dropped.span.end}", Text(dropped.reason))
     more = len(value.dropped) - DROPPED_SHOWN
-    return [made, *([Text(f"and {whole(more)} more; --json has all of them", DIM)] if more > 0 else [])]
+    rest = [Text(f"and {whole(more)} more; --json has all of them", DIM)] if more > 0 else []
+    return [hanging(left(value.dropped), DIM), made, *rest]
 
 
 def _bill(value: Answer) -> Table:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ragctx.corpus import Corpus
     from ragctx.routing import Plan, PlanRow
 
+UNREAD_SHOWN = 50
+
 __all__ = ["answer", "corpus", "page", "plan", "status"]
 
 
@@ -28,7 +30,14 @@ def answer(value: Answer) -> str:
     if value.unverified:
         parts.append(notes([answers.unverified(value.unverified)]))
     parts += [f'<div class="q">{e(line)}</div>' for line in answers.accounted(value)]
-    parts += [notes(value.notes), _read(value.coverage), _candidates(value), _signals(value), _bill(value)]
+    parts += [
+        notes(value.notes),
+        _read(value.coverage),
+        _unread(value),
+        _candidates(value),
+        _signals(value),
+        _bill(value),
+    ]
     return wrap("".join(parts))
 
 
@@ -45,6 +54,19 @@ def _read(coverage: Sequence[Coverage]) -> str:
     body = table(["document", "read", "characters"], rows, {"characters"})
     tail = f'<div class="q">{e(rest)}</div>' if rest else ""
     return folded("what was read", body + tail)
+
+
+def _unread(value: Answer) -> str:
+    if not value.dropped:
+        return ""
+    shown = value.dropped[:UNREAD_SHOWN]
+    rows = [(e(d.span.document), e(f"{d.span.start}-{d.span.end}"), e(d.reason)) for d in shown]
+    more = len(value.dropped) - len(shown)
+    tail = f'<div class="q">and {e(whole(more))} more</div>' if more else ""
+    head = f'<div class="q">{e(answers.left(value.dropped))}</div>'
+    return folded(
+        "what was considered and left unread", head + table(["document", "characters", "reason"], rows) + tail
+    )
 
 
 def _bar(value: float) -> str:
@@ -88,19 +110,19 @@ def plan(value: Plan) -> str:
     """One row a question, with the reason below it, and the totals."""
     priced = value.totals.money is not None and bool(value.rows)
     columns = ["question", "strategy", "tokens", "calls", "time"] + ["money"] * priced
-    common = plans.repeated(value)
-    rows = [_plan_row(row, common)[: len(columns)] for row in value.rows]
+    common, out = plans.repeated(value), plans.refusals(value)
+    rows = [_plan_row(row, common, out)[: len(columns)] for row in value.rows]
     body = table(columns, rows, {"tokens", "calls", "time", "money"})
-    return wrap(f"{body}<p><b>{e(plans.totals(value))}</b></p>{notes([*value.notes, *common])}")
+    return wrap(f"{body}<p><b>{e(plans.totals(value))}</b></p>{notes([*value.notes, *common, *plans.told(out)])}")
 
 
-def _plan_row(row: PlanRow, common: Sequence[str]) -> tuple[str, ...]:
+def _plan_row(row: PlanRow, common: Sequence[str], out: plans.Refusals) -> tuple[str, ...]:
     estimate, decision = row.estimate, row.decision
     why = [decision.why, *(f"note: {note}" for note in estimate.notes if note not in common)]
     why += [
         f"not {c.strategy}: {plans.rejection(c)}"
         for c in decision.rejected
-        if decision.strategy and c.rejected not in decision.why
+        if decision.strategy and c.rejected not in decision.why and not plans.among(c, out)
     ]
     question = e(row.question.text) + "".join(f'<div class="q">{e(line)}</div>' for line in why)
     return (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ragctx.types import Candidate, Estimate, Range
+from ragctx.views.answers import UNASKED
 from ragctx.views.numbers import UNKNOWN, count, money, seconds, spread, whole
 from ragctx.views.text import DIM, STRONG, WARN, block, hanging, notes, numbered, one_line, table
 
@@ -17,16 +18,37 @@ if TYPE_CHECKING:
     from ragctx.routing import Plan, PlanRow
 
 SHOWN = 48
+Refusals = Mapping[str, Sequence[str]]
 
 
 def plan(value: Plan) -> RenderableType:
     """For each question the strategy, its cost and why; the others' rejections; the totals."""
     parts: list[RenderableType] = []
-    total, common = len(value.rows), repeated(value)
+    total, common, out = len(value.rows), repeated(value), refusals(value)
     for number, row in enumerate(value.rows, 1):
-        parts += [numbered(number, total, row.question.text), *_planned(row, common, len(f"{total}. "))]
+        parts += [numbered(number, total, row.question.text), *_planned(row, common, out, len(f"{total}. "))]
         parts.append(Text(""))
-    return Group(*parts, hanging(totals(value), STRONG), *notes([*value.notes, *common]))
+    return Group(*parts, hanging(totals(value), STRONG), *notes([*value.notes, *common, *told(out)]))
+
+
+def refusals(value: Plan) -> Refusals:
+    """Reasons that put the same strategies out of several rows whatever is asked there: they are said once for all."""
+    out = Tally(
+        (candidate.rejected, candidate.strategy)
+        for row in value.rows
+        for candidate in row.decision.rejected
+        if row.decision.strategy and candidate.rejected and not candidate.estimate.lines
+    )
+    found: dict[str, list[str]] = {}
+    for (reason, strategy), times in out.items():
+        if times > 1:
+            found.setdefault(reason, []).append(strategy)
+    return found
+
+
+def told(out: Refusals) -> list[str]:
+    """Those reasons as notes."""
+    return [f"not {' or '.join(names)}: {reason}" for reason, names in out.items()]
 
 
 def repeated(value: Plan) -> list[str]:
@@ -52,8 +74,7 @@ def totals(value: Plan) -> str:
     sums = value.totals
     parts = [
         count(len(value.rows), "question"),
-        f"{spread(sums.tokens)} tokens",
-        _calls(sums.calls),
+        *([f"{spread(sums.tokens)} tokens", _calls(sums.calls)] if sums.calls.high else [UNASKED]),
         f"{seconds(sums.seconds.expected)} of model time" if sums.seconds else "time unknown",
     ]
     parts += [f"money {money(sums.money.expected)} (at most {money(sums.money.high)})"] if sums.money else []
@@ -64,6 +85,9 @@ def totals(value: Plan) -> str:
 
 def bill(estimate: Estimate) -> str:
     """What one question costs by one strategy."""
+    if estimate.lines and not estimate.calls.high:
+        reads = (f"{line.role} reads {spread(line.prompt)} tokens" for line in estimate.lines)
+        return ", ".join([UNASKED, *reads, *([_seconds(estimate)] if estimate.seconds else [])])
     parts = [f"{spread(estimate.tokens)} tokens", _calls(estimate.calls)]
     parts += [_seconds(estimate)] if estimate.seconds else []
     parts += [f"money {money(_expected(estimate))}"] if estimate.money else []
@@ -82,16 +106,21 @@ def _expected(estimate: Estimate) -> float | None:
     return estimate.money.expected if estimate.money else None
 
 
-def _planned(row: PlanRow, common: Sequence[str], by: int) -> Iterator[RenderableType]:
+def _planned(row: PlanRow, common: Sequence[str], out: Refusals, by: int) -> Iterator[RenderableType]:
     estimate, decision = row.estimate, row.decision
     if decision.strategy:
         yield block(Text(decision.strategy, "green") + Text(f": {bill(estimate)}"), by=by)
     yield block(decision.why, DIM if decision.strategy else WARN, by)
     for candidate in decision.rejected:
-        if decision.strategy and candidate.rejected not in decision.why:
+        if decision.strategy and candidate.rejected not in decision.why and not among(candidate, out):
             yield block(f"not {candidate.strategy}: {rejection(candidate)}", DIM, by)
     for note in [note for note in estimate.notes if note not in common]:
         yield block(f"note: {note}", DIM, by)
+
+
+def among(candidate: Candidate, out: Refusals) -> bool:
+    """Whether a strategy's reason is said once for all."""
+    return candidate.strategy in out.get(candidate.rejected, ())
 
 
 def rejection(candidate: Candidate) -> str:

@@ -115,9 +115,9 @@ def process(tmp_path):
 def finished(process):
     """Runs a command as a process of its own, to its end."""
 
-    def run(*arguments: object, **options: str) -> Done:
+    def run(*arguments: object, seconds: float = 60, **options: str) -> Done:
         with process(*arguments, **options) as started:
-            out, err = started.communicate(timeout=60)
+            out, err = started.communicate(timeout=seconds)
         return Done(started.returncode, out, err)
 
     return run

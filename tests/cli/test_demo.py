@@ -24,7 +24,7 @@ def demo(documents, questions, reader, tmp_path):
         'default = "Three months. [1]"\nwindow = 8192\n[[rule]]\nmatch = "mayor"\nreply = "Not in the documents."\n'
     )
     command = [sys.executable, ROOT / "examples" / "demo.py", "--reader", reader(script), "--documents", documents]
-    command += ["--questions", questions(*rows)]
+    command += ["--ranker", "none", "--questions", questions(*rows)]
     environment = {name: value for name, value in os.environ.items() if name != "RAGCTX_ENCODER"} | {"COLUMNS": "80"}
 
     def run(*more: str) -> subprocess.CompletedProcess[str]:

@@ -51,7 +51,7 @@ def test_it_runs_with_a_scripted_reader(tmp_path, monkeypatch):
 
     def change(source: str) -> str:
         return source.replace('"local:smollm2-135m"', scripted).replace(
-            "reader=reader)", "reader=reader, encoder=None, cache=False)"
+            "reader=reader)", "reader=reader, encoder=None, ranker=None, cache=False)"
         )
 
     values = run_all(change)
