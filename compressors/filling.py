@@ -52,7 +52,7 @@ class Filling:
             return self.kept
         self._begin(())
         left, skipped = self.budget, []
-        for place in wanted:
+        for place in filter(self._says_something, wanted):
             step, cost = self._affordable(place, left)
             if step:
                 self._take(step)
@@ -73,6 +73,11 @@ class Filling:
         self.kept, self._steps = [set() for _ in self.weighed], []
         for i, j in places:
             self.kept[i] |= {j, *(self._above[i][j] if self.titled else ())}
+
+    def _says_something(self, place: Place) -> bool:
+        """Whether the unit is worth its tokens by itself, as a heading above nothing is not."""
+        found = self.weighed[place[0]].units
+        return not (self.titled and found[place[1]].heading) or all(unit.heading for unit in found)
 
     def _affordable(self, place: Place, left: int) -> tuple[tuple[Place, ...], int]:
         """The unit with its headings, or alone, and what it costs; nothing where it is taken or does not fit."""

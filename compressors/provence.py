@@ -85,7 +85,7 @@ class Provence:
 
     def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
         """A context of at most `budget` tokens by the reader's counter, of the sentences most likely needed."""
-        weighed, note = yield from weigh(question, context.passages, models)
+        weighed, note = yield from weigh(question, context.passages, budget, models)
         ranks = fused([one.relevance for one in weighed], with_given=self.fuse)
         filling = Filling(weighed, models.reader.counter, budget, self.keep_title)
         kept = filling.fill(self._wanted(weighed, ranks))
@@ -100,7 +100,7 @@ class Provence:
     def _wanted(self, weighed: Sequence[Weighed], ranks: Sequence[int]) -> list[Place]:
         """The units that may be kept, most wanted first: the best of each relevant passage, then the likeliest.
 
-        Headings come along with what stands under them; by themselves they are the last thing wanted.
+        Headings come along with what stands under them; by themselves they are wanted only where everything fits.
         """
         first = [(i, one.best) for i, one in enumerate(weighed) if one.units and one.relevance >= self.floor]
         rest = [

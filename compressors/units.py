@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from ragctx.corpus.sentences import bounds
 
-# Nothing longer is one sentence; lines that the sentence rules hold together (a table, a listing) are fewer.
-LONGEST, LINES = 1_000, 400
+# Characters. Nothing longer is one sentence; of lines that the sentence rules hold together (a table, a listing) fewer
+# are weighed as one. A budget that holds more of them at least twice leaves them together, as far as `MOST`.
+LONGEST, LINES, MOST = 1_000, 400, 2_000
+_PER_TOKEN = 4
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S.*$", re.MULTILINE)
 # A first line that stands alone, says little and ends no sentence.
 _TITLE = re.compile(r"\A\s*(?P<title>[^\s\-*|>+#`{}\[\]<][^\n|]{0,79}?)[ \t]*(?=\n\s*\S)")
@@ -32,20 +34,26 @@ class Unit:
     of: int = 0
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
-    r"""What a ranker is asked about: the sentences of a text, in order, none longer than `LONGEST` characters.
+def sentences(text: str, budget: int = 0) -> list[tuple[int, int]]:
+    r"""What a ranker is asked about: the sentences of a text, in order, none too long to be kept or left out as one.
 
-    Tables and listings that the sentence rules take for one sentence stay whole up to `LINES` characters; longer ones
-    are weighed some lines at a time.
+    Lines without an end are cut, and tables and listings, which the sentence rules take for one sentence, are weighed
+    some lines at a time: with a small budget no more than `LONGEST` and `LINES` characters, with a larger one about
+    half of it.
+
+    Args:
+        text: of a passage.
+        budget: tokens that may be kept of all passages.
 
     Example:
         >>> [end - start for start, end in sentences("| bolt | 10 |\n" * 60)]
         [391, 391, 55]
     """
-    return [piece for start, end in bounds(text) for piece in _pieces(text, start, end)]
+    held = min(MOST, budget * _PER_TOKEN // 2)
+    return [piece for start, end in bounds(text) for piece in _pieces(text, start, end, held)]
 
 
-def units(text: str) -> tuple[Unit, ...]:
+def units(text: str, budget: int = 0) -> tuple[Unit, ...]:
     r"""What is kept or left out of a text, in order: its sentences, and its headings apart from them.
 
     A heading is a Markdown heading, or a short first line that ends no sentence. The sentence rules often join it to
@@ -56,7 +64,7 @@ def units(text: str) -> tuple[Unit, ...]:
         >>> [(text[unit.start : unit.end], unit.heading) for unit in units(text)]
         [('Fees', True), ('Rent is ten.', False), ('It is due in May.', False)]
     """
-    found = sentences(text)
+    found = sentences(text, budget)
     headings = _headings(text)
     parts = {start: Unit(start, end, True, _holder(found, start)) for start, end in headings}
     for number, sentence in enumerate(found):
@@ -109,9 +117,9 @@ def _without(start: int, end: int, headings: Sequence[tuple[int, int]]) -> Itera
         yield start, end
 
 
-def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _pieces(text: str, start: int, end: int, held: int) -> Iterator[tuple[int, int]]:
     """A range without the blanks around it, cut where it is too long: at a line's end, at a blank, else anywhere."""
-    while end - start > (most := LINES if "\n" in text[start:end] else LONGEST):
+    while end - start > (most := max(held, LINES if "\n" in text[start:end] else LONGEST)):
         cuts = (text.rfind(blank, start + 1, start + most) for blank in "\n ")
         cut = next((place for place in cuts if place > 0), start + most)
         yield from _visible(text, start, cut)

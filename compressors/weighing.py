@@ -39,7 +39,9 @@ class Weighed:
         return max(range(len(self.units)), key=lambda j: (not self.units[j].heading, self.keeps[j], -j))
 
 
-def weigh(question: Question, passages: Sequence[Passage], models: Models) -> Work[tuple[list[Weighed], str]]:
+def weigh(
+    question: Question, passages: Sequence[Passage], budget: int, models: Models
+) -> Work[tuple[list[Weighed], str]]:
     """Every passage weighed, and a note where the ranker could not do it as meant.
 
     A ranker that weighs units ("Prune") reads each passage once. One that only ranks is given every sentence as a text
@@ -48,6 +50,7 @@ def weigh(question: Question, passages: Sequence[Passage], models: Models) -> Wo
     Args:
         question: what is asked.
         passages: in any order; blank ones are not sent.
+        budget: tokens that may be kept of all of them; see `sentences`.
         models: facts; the role "ranker" is asked.
 
     Raises:
@@ -57,7 +60,7 @@ def weigh(question: Question, passages: Sequence[Passage], models: Models) -> Wo
         raise ConfigError("pruning needs a ranker: name one, e.g. Pipeline.over(..., ranker='extractive')")
     if not models.can("ranker", "Rerank"):
         raise ConfigError(f"{models.of('ranker').name} cannot rank: name another ranker, e.g. ranker='extractive'")
-    divided = [sentences(passage.text) for passage in passages]
+    divided = [sentences(passage.text, budget) for passage in passages]
     asked = [i for i, found in enumerate(divided) if found]
     if not asked:
         return [Weighed(passage, (), (), 0.0) for passage in passages], ""
@@ -66,7 +69,7 @@ def weigh(question: Question, passages: Sequence[Passage], models: Models) -> Wo
         question.text, [passages[i] for i in asked], [divided[i] for i in asked]
     )
     known = dict(zip(asked, weights, strict=True))
-    weighed = [_weighed(passage, *known.get(i, ((), 0.0))) for i, passage in enumerate(passages)]
+    weighed = [_weighed(passage, budget, *known.get(i, ((), 0.0))) for i, passage in enumerate(passages)]
     name = models.of("ranker").name
     return weighed, "" if whole else f"{name} ranks texts only: each sentence was weighed without its passage"
 
@@ -75,8 +78,8 @@ Ranges = Sequence[tuple[int, int]]
 Weights = list[tuple[tuple[float, ...], float]]
 
 
-def _weighed(passage: Passage, keeps: tuple[float, ...], relevance: float) -> Weighed:
-    found = units(passage.text) if keeps else ()
+def _weighed(passage: Passage, budget: int, keeps: tuple[float, ...], relevance: float) -> Weighed:
+    found = units(passage.text, budget) if keeps else ()
     return Weighed(passage, found, tuple(keeps[unit.of] for unit in found), relevance)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ragctx.compressors.provence import Provence
 from ragctx.compressors.ranks import fused
-from ragctx.compressors.units import LINES, LONGEST, headings_of, sentences, units
+from ragctx.compressors.units import LINES, LONGEST, MOST, headings_of, sentences, units
 from ragctx.corpus.sentences import bounds
 from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import ModelFacts, Models
@@ -136,6 +136,7 @@ class TestHeadings:
     def test_no_heading_is_kept_for_nothing(self):
         found = one(LEASE, (0.9, 0.1, 0.8, 0.1, 0.1), threshold=0.5, value=0.0)
         assert texts(found) == ["# Lease\n\n## Rent Due in May."]
+        assert texts(one("## Rent\nDue in May.\n\n## Pets", (0.1, 0.9), budget=7)) == ["## Rent\nDue in May."]
         assert texts(one("# Lease\n\n## Pets", (0.9, 0.9), threshold=0.5)) == ["# Lease\n\n## Pets"]
 
     def test_a_first_line_may_be_a_title_and_prose_is_none(self):
@@ -170,6 +171,13 @@ class TestUnits:
             assert "".join(held.split()) == "".join(text.split())
             assert all(0 < end - start <= LONGEST for start, end in places)
             assert all(end - start <= LINES for start, end in places if "\n" in text[start:end])
+
+    @pytest.mark.parametrize("budget", [0, 300, 600, 10_000])
+    def test_a_table_that_the_budget_holds_twice_is_one_thing(self, budget):
+        table = "| bolt | 10 |\n" * 60
+        assert len(sentences(table, budget)) == {0: 3, 300: 2, 600: 1, 10_000: 1}[budget]
+        longest = max(end - start for start, end in sentences("x " * 5000, budget))
+        assert 900 < longest <= max(LONGEST, min(MOST, 2 * budget))
 
 
 class TestOrder:

@@ -172,6 +172,21 @@ def test_the_licence_of_navers_weights_is_a_note(tmp_path):
     assert plugin.open_ranker(str(tmp_path / "save_open_provence")).note == ""
 
 
+def test_the_compressor_prunes_with_it_by_name(folder):
+    from ragctx import registry
+    from ragctx.encoders import open_ranker
+    from ragctx.engine import Engine
+    from ragctx.readers.scripted import Scripted
+    from ragctx.types import Context, Passage, Question, Span
+
+    context = Context((Passage(TEXT, (Span("lease", 0, len(TEXT)),), "lease.md"),))
+    with Engine({"reader": Scripted(), "ranker": open_ranker(f"provence:{folder}", threads=1)}) as engine:
+        work = registry.make("compressors", "provence").compress(Question(QUERY), context, 8, engine.models)
+        found = engine.run(work).result()
+    assert found.passages[0].text in {TEXT[start:end] for start, end in UNITS}
+    assert found.notes == ()
+
+
 def test_facts_and_what_it_cannot_answer(folder):
     ranker = plugin.open_ranker(str(folder))
     assert ranker.facts.kinds == {"Rerank", "Prune"}

@@ -126,8 +126,8 @@ def cuts(count: int, room: int, borders: Sequence[int]) -> Iterator[Range]:
     """Ranges of at most `room` tokens that end at a border where there is one.
 
     Example:
-        >>> list(cuts(10, 4, [3, 9]))
-        [(0, 3), (3, 7), (7, 9), (9, 10)]
+        >>> list(cuts(12, 4, [3, 9]))
+        [(0, 3), (3, 7), (7, 9), (9, 12)]
     """
     start = 0
     while start < count:
