@@ -46,6 +46,8 @@ def main(said: Sequence[str] | None = None) -> None:
     tokenizer = opened(str(options.encoder / "tokenizer.json"))
     embedder = Embedder(str(options.encoder / "tokenizer.json"))
     reader = Reader.over(options.encoder)
+    if options.start:
+        reader.load_state_dict(torch.load(options.start, weights_only=True)["reader"])
     passages = pool(examples)
     plan = planned(options, examples, passages)
     describe(options, plan)
@@ -61,6 +63,7 @@ def arguments(said: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of data sets")
     parser.add_argument("--encoder", type=Path, required=True, help="folder of the encoder to begin with")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint, log and weights")
+    parser.add_argument("--start", type=Path, help="checkpoint of an earlier run whose weights to begin with")
     parser.add_argument("--epochs", type=int, default=4, help="passes over the real questions")
     parser.add_argument("--cloze", type=int, default=1, help="made-up questions for each short passage")
     parser.add_argument("--limit", type=int, default=0, help="train on a sample of so many questions; 0 is all")
