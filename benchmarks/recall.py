@@ -10,6 +10,7 @@ import argparse
 import json
 import random
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +31,24 @@ def found(gold: tuple[Span, ...], kept: tuple[Span, ...]) -> float:
     return sum(hits) / len(hits)
 
 
-def measure_set(folder: Path, questions: int | None, seed: int = 0) -> dict[str, object]:
+def measure_set(
+    folder: Path,
+    questions: int | None,
+    seed: int = 0,
+    encoder: str = "sentence-transformers:all-minilm-l6-v2",
+    retrievers: Sequence[str] = RETRIEVERS,
+) -> dict[str, object]:
     asked = [example for example in examples(folder) if example.gold]
     if questions and len(asked) > questions:
         asked = random.Random(seed).sample(asked, questions)
     documents = {document.id: document for example in asked for document in example.documents}
     with (
         tempfile.TemporaryDirectory() as scratch,
-        Engine({"encoder": open_encoder("sentence-transformers:all-minilm-l6-v2")}) as engine,
+        Engine({"encoder": open_encoder(encoder)}) as engine,
     ):
         corpus = Corpus.over(*documents.values(), folder=Path(scratch))
         result: dict[str, object] = {"questions": len(asked), "chunks": len(corpus.chunks)}
-        for name in RETRIEVERS:
+        for name in retrievers:
             retriever = registry.make("retrievers", name)
             engine.run(Job("prepare", lambda r=retriever: r.prepare(corpus, engine.models))).result()
             jobs = (

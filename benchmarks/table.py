@@ -1,13 +1,15 @@
-"""Writes the stored figures of the core into `benchmarks/README.md`: `python benchmarks/table.py`."""
+"""Writes the stored figures into `benchmarks/README.md`: `python benchmarks/table.py`."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import pruning_table
+
 HERE = Path(__file__).parent
-MARK = "<!-- core-table -->"
 
 # figure, what it is, what was asked of it
 ROWS = [
@@ -55,12 +57,22 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
+TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {"core": lines, "pruning": pruning_table.lines}
+
+
 def main() -> None:
-    result = json.loads((HERE / "results" / "core.json").read_text())
     page = HERE / "README.md"
-    body = "\n".join([MARK, "", *lines(result), "", "<!-- end -->"])
-    text = re.sub(rf"{MARK}(.*?<!-- end -->)?", lambda _: body, page.read_text(), count=1, flags=re.DOTALL)
-    page.write_text(text)
+    for name, told in TABLES.items():
+        stored = HERE / "results" / f"{name}.json"
+        if stored.exists():
+            page.write_text(placed(page.read_text(), name, told(json.loads(stored.read_text()))))
+
+
+def placed(text: str, name: str, told: list[str]) -> str:
+    """The page with new lines between the marks of a table."""
+    mark = f"<!-- {name}-table -->"
+    body = "\n".join([mark, "", *told, "", "<!-- end -->"])
+    return re.sub(rf"{mark}(.*?<!-- end -->)?", lambda _: body, text, count=1, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

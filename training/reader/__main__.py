@@ -46,13 +46,13 @@ def main(said: Sequence[str] | None = None) -> None:
     tokenizer = opened(str(options.encoder / "tokenizer.json"))
     embedder = Embedder(str(options.encoder / "tokenizer.json"))
     reader = Reader.over(options.encoder)
-    if options.start:
-        reader.load_state_dict(torch.load(options.start, weights_only=True)["reader"])
     passages = pool(examples)
     plan = planned(options, examples, passages)
     describe(options, plan)
     texts = list(dict.fromkeys([e.question for e in examples] + [p.text for p in passages]))
     teacher = vectors(reader, embedder, texts, options.out / "teacher.npy")
+    if options.start:  # after the teacher, which is the encoder as it was
+        reader.load_state_dict(torch.load(options.start, weights_only=True)["reader"])
     trained = Trainer(reader, tokenizer, embedder, teacher, plan, options.out, Rates.over(plan.steps())).run()
     torch.save(trained.state_dict(), options.out / "reader.pt")
 
