@@ -82,7 +82,7 @@ class Filling:
     def _affordable(self, place: Place, left: int) -> tuple[tuple[Place, ...], int]:
         """The unit with its headings, or alone, and what it costs; nothing where it is taken or does not fit."""
         i, j = place
-        if j in self.kept[i]:
+        if j in self.kept[i] or left <= 0:
             return (), 0
         missing = [(i, k) for k in self._above[i][j] if self.titled and k not in self.kept[i]]
         between = self.counter.count(BETWEEN) if any(self.kept) and not self.kept[i] else 0

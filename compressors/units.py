@@ -53,18 +53,22 @@ def sentences(text: str, budget: int = 0) -> list[tuple[int, int]]:
     return [piece for start, end in bounds(text) for piece in _pieces(text, start, end, held)]
 
 
-def units(text: str, budget: int = 0) -> tuple[Unit, ...]:
+def units(text: str, asked: Sequence[tuple[int, int]] | None = None) -> tuple[Unit, ...]:
     r"""What is kept or left out of a text, in order: its sentences, and its headings apart from them.
 
     A heading is a Markdown heading, or a short first line that ends no sentence. The sentence rules often join it to
     the sentence below; cut apart, it can stay while that goes.
+
+    Args:
+        text: of a passage.
+        asked: its `sentences`, where they are known.
 
     Example:
         >>> text = "Fees\n\nRent is ten. It is due in May."
         >>> [(text[unit.start : unit.end], unit.heading) for unit in units(text)]
         [('Fees', True), ('Rent is ten.', False), ('It is due in May.', False)]
     """
-    found = sentences(text, budget)
+    found = sentences(text) if asked is None else asked
     headings = _headings(text)
     parts = {start: Unit(start, end, True, _holder(found, start)) for start, end in headings}
     for number, sentence in enumerate(found):

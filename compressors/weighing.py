@@ -69,7 +69,7 @@ def weigh(
         question.text, [passages[i] for i in asked], [divided[i] for i in asked]
     )
     known = dict(zip(asked, weights, strict=True))
-    weighed = [_weighed(passage, budget, *known.get(i, ((), 0.0))) for i, passage in enumerate(passages)]
+    weighed = [_weighed(passage, divided[i], *known.get(i, ((), 0.0))) for i, passage in enumerate(passages)]
     name = models.of("ranker").name
     return weighed, "" if whole else f"{name} ranks texts only: each sentence was weighed without its passage"
 
@@ -78,8 +78,8 @@ Ranges = Sequence[tuple[int, int]]
 Weights = list[tuple[tuple[float, ...], float]]
 
 
-def _weighed(passage: Passage, budget: int, keeps: tuple[float, ...], relevance: float) -> Weighed:
-    found = units(passage.text, budget) if keeps else ()
+def _weighed(passage: Passage, asked: Ranges, keeps: tuple[float, ...], relevance: float) -> Weighed:
+    found = units(passage.text, asked)
     return Weighed(passage, found, tuple(keeps[unit.of] for unit in found), relevance)
 
 
