@@ -1,0 +1,84 @@
+"""Turns logits into probabilities that mean what they say, measured on articles that were not trained on.
+
+Each is a logistic regression of few parameters (Platt, 1999), fitted on questions of the dev part with their gold
+passage and a dozen hard negatives: about what a retriever hands over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ragctx.evaluation.metrics import token_f1
+from training.reader.examples import Example
+from training.reader.scores import Look, Seen
+
+RIGHT = 0.5
+"""Token F1 from which an answer counts as right: half of its words, or better."""
+_EDGE = 1e-4
+
+
+def calibrated(examples: Sequence[Example], look: Look, rivals: int = 12) -> dict[str, object]:
+    """The `calibration` of a model's card.
+
+    Args:
+        examples: of the dev part, with negatives.
+        look: the model.
+        rivals: hard negatives beside each gold passage.
+    """
+    seen = [
+        (example, look([(example.question, p) for p in (example.passage, *example.negatives[:rivals])]))
+        for example in examples
+    ]
+    return {
+        "relevance": relevance(seen),
+        "keep": keep([pair for pair in seen if pair[0].evidence]),
+        "answer": answer([pair for pair in seen if pair[0].answers]),
+    }
+
+
+def relevance(seen: Sequence[tuple[Example, Sequence[Seen]]]) -> list[float]:
+    """Slope and offset for the relevance logit."""
+    logits = [[each.relevance] for _, group in seen for each in group]
+    gold = [not number for _, group in seen for number, _ in enumerate(group)]
+    (slope,), offset = _fitted(logits, gold)
+    return [slope, offset]
+
+
+def keep(seen: Sequence[tuple[Example, Sequence[Seen]]]) -> list[float]:
+    """Slope and offset for the logit of a sentence's mean keep probability."""
+    logits, gold = [], []
+    for example, group in seen:
+        for number, each in enumerate(group):
+            for (start, end), mean in zip(each.sentences, each.keep, strict=True):
+                logits.append([logit(mean)])
+                gold.append(not number and any(start < last and first < end for first, last in example.evidence))
+    (slope,), offset = _fitted(logits, gold)
+    return [slope, offset]
+
+
+def answer(seen: Sequence[tuple[Example, Sequence[Seen]]]) -> dict[str, float]:
+    """Weights of a stretch's score and of its passage's relevance for the probability that the stretch is right."""
+    rows, right = [], []
+    for example, group in seen:
+        truth = [example.passage.text[start:end] for start, end in example.answers]
+        for each in group:
+            for place, text in zip(each.answers, each.said, strict=True):
+                rows.append([place.score, each.relevance])
+                right.append(token_f1(text, truth) >= RIGHT)
+    (score, weight), offset = _fitted(rows, right)
+    return {"score": score, "relevance": weight, "intercept": offset}
+
+
+def logit(probability: float) -> float:
+    """The log-odds, held within what float32 tells apart."""
+    held = min(max(probability, _EDGE), 1 - _EDGE)
+    return float(np.log(held / (1 - held)))
+
+
+def _fitted(rows: Sequence[Sequence[float]], gold: Sequence[bool]) -> tuple[list[float], float]:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=100.0).fit(np.array(rows), np.array(gold))
+    return [round(float(weight), 4) for weight in model.coef_[0]], round(float(model.intercept_[0]), 4)
