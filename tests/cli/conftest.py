@@ -48,6 +48,7 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("RAGCTX_ENCODER", "none")
     monkeypatch.setenv("RAGCTX_RANKER", "none")
+    monkeypatch.setenv("RAGCTX_READER", "scripted:echo")  # indexing unpacks the default, which takes half a minute
 
 
 @pytest.fixture
