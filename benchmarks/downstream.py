@@ -31,17 +31,19 @@ SHARE = 0.35
 def on_pruned(spec: str, examples: Sequence[Example], words: Words, weigh: Weigh) -> dict[str, object]:
     """Answer F1 of a language model on five passages, whole and pruned, with its prompt tokens."""
     backend: Any = open_model(spec)
-    rows: dict[str, list[tuple[float, int, float]]] = {"whole": [], "pruned": []}
+    rows: dict[str, list[tuple[float, int, int, float]]] = {"whole": [], "pruned": []}
     for example in usable([e for e in examples if e.answers]):
         given, _ = context(example, words)
         for name, read in (("whole", given), ("pruned", pruned(example, given, SHARE, weigh))):
             text, tokens, seconds = written(backend, example.question, read)
-            rows[name].append((token_f1(text, answered(example)), tokens, seconds))
+            held = backend.facts.counter.count("\n\n".join(passage.text for passage in read.passages))
+            rows[name].append((token_f1(text, answered(example)), tokens, held, seconds))
     backend.close()
     told: dict[str, object] = {"questions": len(rows["whole"]), "share_of_words": SHARE}
     for name, each in rows.items():
-        f1, tokens, seconds = np.mean(each, axis=0)
-        told |= {f"{name}_f1": round(f1, 4), f"{name}_tokens": round(tokens), f"{name}_s": round(seconds, 2)}
+        f1, tokens, held, seconds = np.mean(each, axis=0).tolist()
+        told |= {f"{name}_f1": round(f1, 4), f"{name}_tokens": round(tokens), f"{name}_passage_tokens": round(held)}
+        told[f"{name}_s"] = round(seconds, 2)
     return told
 
 

@@ -54,8 +54,12 @@ def _recall(by_set: dict[str, Any]) -> list[str]:
 
 
 def _downstream(row: dict[str, Any]) -> list[str]:
-    rows = [[way, row[f"{way}_f1"], row[f"{way}_tokens"], row[f"{way}_s"]] for way in ("whole", "pruned") if row]
-    return _table(["five passages", "F1", "prompt tokens", "seconds"], rows)
+    rows = [
+        [way, row[f"{way}_f1"], row[f"{way}_tokens"], row[f"{way}_passage_tokens"], row[f"{way}_s"]]
+        for way in ("whole", "pruned")
+        if row
+    ]
+    return _table(["five passages", "F1", "prompt tokens", "of them passages", "seconds"], rows)
 
 
 def _arms(arms: list[dict[str, Any]]) -> list[str]:
