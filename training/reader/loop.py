@@ -109,13 +109,17 @@ class Trainer:
         return {name: float(part.detach()) for name, part in parts.items()}
 
     def _likeness(self, groups: list[Group]) -> torch.Tensor:
-        """Every question and a third of the passages: single texts cost as much as pairs."""
-        texts = [e.question for e, _ in groups] + [e.passage.text for e, _ in groups[:: max(1, len(groups) // 4)]]
-        known = [text for text in texts if text in self._teacher]
+        """Every question and a third of the passages: single texts cost as much as pairs.
+
+        Questions and passages go through apart, so that no question is padded to a passage's length.
+        """
+        kinds = [e.question for e, _ in groups], [e.passage.text for e, _ in groups[:: max(1, len(groups) // 4)]]
+        known = [texts for kind in kinds if (texts := [text for text in kind if text in self._teacher])]
         if not known:
             return torch.zeros(())
-        wanted = torch.from_numpy(np.stack([self._teacher[text] for text in known]))
-        return losses.likeness(self.reader(*self._embedder.tensors(known)).embedding, wanted)
+        made = torch.cat([self.reader(*self._embedder.tensors(texts)).embedding for texts in known])
+        wanted = np.stack([self._teacher[text] for texts in known for text in texts])
+        return losses.likeness(made, torch.from_numpy(wanted))
 
     def _log(self, number: int, name: str, batches: Sequence[list[Group]], means: dict[str, float]) -> None:
         row = {"window": number, "of": self._plan.windows(), "epoch": name, "steps": len(batches)}
