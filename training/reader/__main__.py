@@ -1,4 +1,4 @@
-"""`python -m training.reader --data DATA --encoder FOLDER --out OUT`: from a data folder to trained weights."""
+"""`python -m training.reader --data DATA --encoder FOLDER --out OUT`: from data sets to the files that ragctx ships."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from training.reader.features import opened
 from training.reader.loop import Rates, Trainer
 from training.reader.model import Reader
 from training.reader.negatives import mine, pool, unpaired
+from training.reader.package import package
 from training.reader.schedule import Epoch, Plan
 from training.reader.sets import read
 from training.reader.teacher import Embedder, vectors
@@ -30,7 +31,7 @@ SMALL = {"limit": 300, "epochs": 2, "cloze": 0}
 
 
 def main(said: Sequence[str] | None = None) -> None:
-    """Prepare, train, and store the averaged weights.
+    """Prepare, train, store the averaged weights, and make the product's files of them.
 
     Args:
         said: the command line; that of the process by default.
@@ -55,6 +56,8 @@ def main(said: Sequence[str] | None = None) -> None:
         reader.load_state_dict(torch.load(options.start, weights_only=True)["reader"])
     trained = Trainer(reader, tokenizer, embedder, teacher, plan, options.out, Rates.over(plan.steps())).run()
     torch.save(trained.state_dict(), options.out / "reader.pt")
+    run = json.loads((options.out / "run.json").read_text(encoding="utf-8"))
+    package(trained, options.encoder / "tokenizer.json", options.data, options.out, run)
 
 
 def arguments(said: Sequence[str] | None = None) -> argparse.Namespace:

@@ -1,0 +1,95 @@
+"""The last stage: trained weights become the files that the product reads."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from training.reader import export, scores
+from training.reader.calibrate import calibrated
+from training.reader.examples import Example
+from training.reader.features import LONGEST
+from training.reader.model import Reader
+from training.reader.negatives import mine, unpaired
+from training.reader.sets import SOURCES, read
+
+NAME = "extractive"
+VERSION = "1"
+LICENCE = "Apache-2.0"
+ENCODER = "all-MiniLM-L6-v2 (Apache-2.0), which was itself trained on a billion public pairs, MS MARCO among them"
+MEASURED = 400
+"""Questions of the dev part that probabilities are fitted on and the card's figures are taken from."""
+
+
+def package(reader: Reader, tokenizer: Path, data: Path, out: Path, run: dict[str, str]) -> Path:
+    """Calibrate, export and describe a reader.
+
+    Args:
+        reader: trained.
+        tokenizer: its `tokenizer.json`.
+        data: folder of data sets; only the dev part is looked at.
+        out: folder to make `weights/` in, and `full.onnx` beside it.
+        run: what the training was, for the card.
+
+    Returns:
+        The folder with `reader.onnx`, `tokenizer.json` and `card.json`.
+    """
+    weights = out / "weights"
+    weights.mkdir(parents=True, exist_ok=True)
+    export.full(reader, out / "full.onnx")
+    export.int8(out / "full.onnx", weights / "reader.onnx")
+    written = _tokenizer(tokenizer, weights / "tokenizer.json")
+    dev = sample(unpaired(e for e in mine(read(data)) if e.part == "dev"))
+    look = scores.looker(reader, _opened(written))
+    card = {
+        "name": NAME,
+        "version": VERSION,
+        "made": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "sha256": hashlib.sha256((weights / "reader.onnx").read_bytes()).hexdigest(),
+        "width": reader.encoder.config.hidden_size,
+        "longest": LONGEST,
+        "calibration": calibrated(dev, look),
+        "licence": LICENCE,
+        "encoder": ENCODER,
+        "trained_on": [source.name for source in SOURCES if source.trained],
+        "run": run,
+        "dev": measured(dev, look),
+    }
+    (weights / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return weights
+
+
+def sample(examples: Sequence[Example], most: int = MEASURED) -> list[Example]:
+    """Some of the examples, the same ones every time."""
+    every = list(examples)
+    return every if len(every) <= most else random.Random(0).sample(every, most)
+
+
+def measured(examples: Sequence[Example], look: scores.Look) -> dict[str, dict[str, float]]:
+    """What the model can do on questions that it was not trained on."""
+    found = {
+        "reading": scores.reading(examples, look),
+        "ranking": scores.ranking(examples, look),
+        "keeping": scores.keeping(examples, look),
+    }
+    return {name: {key: round(value, 4) for key, value in figures.items()} for name, figures in found.items()}
+
+
+def _tokenizer(source: Path, file: Path) -> Path:
+    """The vocabulary without rules for cutting and padding: the product does both itself."""
+    table = json.loads(source.read_text(encoding="utf-8"))
+    table["truncation"] = table["padding"] = None
+    file.write_text(json.dumps(table, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+    return file
+
+
+def _opened(file: Path) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.enable_truncation(LONGEST, strategy="only_second")
+    return tokenizer
