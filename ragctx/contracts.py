@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ragctx.corpus import Corpus
 from ragctx.models import ModelFacts, Models
-from ragctx.types import Answer, Context, Estimate, Question
+from ragctx.types import Answer, Context, Estimate, Line, Question
 from ragctx.work import Reply, Request, Work
 
 if TYPE_CHECKING:
@@ -77,6 +77,25 @@ class Compressor(Protocol):
 
         Raises:
             ConfigError: it needs a model that nobody plays; the message names the remedy.
+        """
+        ...
+
+
+@runtime_checkable
+class Costed(Protocol):
+    """A compressor that can say beforehand what its own requests take; optional, and plans say where it is missing."""
+
+    def estimate(
+        self, context_tokens: int, passages: int, question_tokens: int, budget: int, models: Models
+    ) -> tuple[Line, ...]:
+        """One line for each role it asks, without the call that answers the question; none where it asks no model.
+
+        Args:
+            context_tokens: of all passages together, by the reader's counter.
+            passages: how many there are.
+            question_tokens: of the question's text alone, by the reader's counter.
+            budget: tokens that may be left.
+            models: facts about the models.
         """
         ...
 
