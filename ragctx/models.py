@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ragctx.errors import ConfigError, DoesNotFit
 from ragctx.types import Estimate, Line, Prices, Range, Speed
@@ -35,6 +35,15 @@ class Counter(Protocol):
 
     def render(self, messages: Sequence[Message]) -> int:
         """Tokens of the whole rendered chat prompt, template and generation prompt included."""
+        ...
+
+
+@runtime_checkable
+class Pieces(Protocol):
+    """A counter that knows its model's tokens one by one, as `Score` on token ids needs them."""
+
+    def pieces(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
+        """Token ids of a plain text without special tokens, and the characters [start, end) that each stands for."""
         ...
 
 
@@ -98,6 +107,25 @@ class ModelFacts:
         """
         if self.window is not None and prompt + output > self.window:
             raise DoesNotFit(self.name, prompt + output, self.window)
+
+
+def pieces_of(facts: ModelFacts) -> Pieces:
+    """A model's own tokens.
+
+    Raises:
+        ConfigError: its counter does not tell them.
+
+    Example:
+        >>> from ragctx.readers import Scripted
+        >>> pieces_of(Scripted().facts).pieces("Three months.")[1]
+        [(0, 5), (5, 12), (12, 13)]
+    """
+    if isinstance(facts.counter, Pieces):
+        return facts.counter
+    raise ConfigError(
+        f"{facts.name} does not tell its tokens, which a scorer must: name a local model, "
+        "e.g. Pipeline.over(..., scorer='local:smollm2-135m')"
+    )
 
 
 @dataclass(frozen=True, slots=True)

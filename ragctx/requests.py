@@ -60,13 +60,20 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Log-probabilities of given text: of every token of `target` after `prefix`."""
+    """Log-probabilities of given tokens: of every token of `target` after `prefix`.
 
-    prefix: str
-    target: str
+    Attributes:
+        prefix: a text, or the ids of the scorer's own tokens (`ragctx.models.pieces_of`), taken exactly as they are.
+        target: likewise; a text is encoded on its own, so that nothing of the prefix runs into it.
+        whole: the prefix's own tokens are wanted too, from the same pass: `Scores.before`.
+    """
+
+    prefix: str | tuple[int, ...]
+    target: str | tuple[int, ...]
     role: str = "scorer"
     purpose: str = "score"
     tolerant: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +132,20 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Log-probability and token id of every target token, with character offsets into the target."""
+    """Log-probability and id of every target token; all numbers are finite.
+
+    Attributes:
+        offsets: characters [start, end) of the target, one for each token; none where the target was given as ids.
+        before: the log-probability of every token of the prefix, where the whole was asked for, else none. The very
+            first token of a sequence, which nothing precedes, is 0.0.
+    """
 
     logprobs: tuple[float, ...]
     tokens: tuple[int, ...] = ()
     offsets: tuple[tuple[int, int], ...] = ()
     prompt_tokens: int = 0
     seconds: float = 0.0
+    before: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,7 +53,7 @@ def _content(request: Request) -> Mapping[str, object]:
                 "schema": request.schema,
             }
         case Score():
-            return {"prefix": request.prefix, "target": request.target}
+            return {"prefix": request.prefix, "target": request.target, "whole": request.whole}
         case Embed():
             return {"texts": request.texts, "query": request.query}
         case Rerank():

@@ -41,7 +41,8 @@ def _place(request: Request) -> tuple[object, ...]:
         case Generate():
             return tuple(part for message in request.messages for part in (message.role, message.content))
         case Score():
-            return request.prefix, request.target
+            parts = (request.prefix, request.target)  # text or ids, which have no common order
+            return tuple(side for part in parts for side in (isinstance(part, str), part))
         case Embed():
             return request.query, max(map(len, request.texts), default=0)
         case Rerank():

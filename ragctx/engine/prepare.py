@@ -107,7 +107,8 @@ def _size(request: Request, facts: ModelFacts) -> tuple[int, int]:
         case Generate():
             return counter.render(request.messages), request.sampling.max_tokens
         case Score():
-            return counter.count(request.prefix) + counter.count(request.target), 0
+            parts = request.prefix, request.target
+            return sum(counter.count(part) if isinstance(part, str) else len(part) for part in parts), 0
     if facts.prices is None:  # nobody will ask: encoders bill their own counts
         return 0, 0
     texts = sum(map(counter.count, request.texts))

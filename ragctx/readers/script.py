@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import tomllib
+import zlib
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -20,12 +21,17 @@ from ragctx.types import Prices
 from ragctx.work import Completion, Failure, FailureKind, Generate, Message, Reply
 
 Saying = str | Failure | Callable[[Generate], "str | Reply"]
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+# Words, punctuation marks, and characters of scripts that put no blanks between words, one by one.
+_DENSE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff"
+_TOKEN = re.compile(rf"[{_DENSE}]|[^\W{_DENSE}]+|[^\w\s]")
+_PIECE = re.compile(rf"\s*(?:{_TOKEN.pattern})(?:\s+\Z)?")
 
 
 @dataclass(frozen=True, slots=True)
 class WordCounter:
     """Counts words and punctuation marks, exactly: the tokenizer of a model that does not exist.
+
+    Characters of scripts without blanks, such as Chinese, are counted one by one.
 
     A rendered prompt costs one token more for each message, and one for the reply to begin.
 
@@ -41,6 +47,11 @@ class WordCounter:
         """Words and punctuation marks."""
         return len(_TOKEN.findall(text))
 
+    def pieces(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Each token's id, which is its word's whatever the case, and its characters, blanks before it included."""
+        found = list(_PIECE.finditer(text))
+        return [_id(match.group()) for match in found], [match.span() for match in found]
+
     def render(self, messages: Sequence[Message]) -> int:
         """The rendered prompt."""
         return 1 + sum(1 + self.count(message.content) for message in messages)
@@ -49,6 +60,10 @@ class WordCounter:
         """The longest beginning of a text with so many tokens."""
         ends = [match.end() for match in _TOKEN.finditer(text)]
         return text if len(ends) <= tokens else text[: ends[tokens - 1] if tokens else 0]
+
+
+def _id(piece: str) -> int:
+    return zlib.crc32(piece.strip().lower().encode("utf-8", "surrogatepass")) >> 1  # fits 32 bits with a sign
 
 
 FLAKY = Failure("server", "a scripted failure")

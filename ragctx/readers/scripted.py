@@ -28,8 +28,9 @@ Replies are stored under what the script says: a changed script is another model
 belong to the one object that they were made for.
 
 Everything is deterministic and offline: tokens are words and punctuation marks, counted exactly; `Score` draws
-log-probabilities from a hash, `Embed` hashes words into unit vectors, `Rerank` counts the query's words in a text and
-in each of its units, and points out what a matching rule replies where that stands in the text.
+log-probabilities from hashes and expects what stood earlier, `Embed` hashes words into unit vectors, `Rerank` counts
+the query's words in a text and in each of its units, and points out what a matching rule replies where that stands in
+the text.
 """
 
 from __future__ import annotations
@@ -116,17 +117,23 @@ class _Actor:
             case Generate():
                 return self._generated(request)
             case Score():
-                return score(request)
+                return self._scored(request)
             case Embed():
                 rows = embedded(request.texts, self._dimensions)
                 return Vectors(rows, tokens=sum(map(WordCounter().count, request.texts)))
             case Rerank():
                 return ranked(request, self.script.said(request.query))
 
+    def _scored(self, request: Score) -> Reply:
+        scores, window = score(request), self._facts.window
+        if window is not None and scores.prompt_tokens > window:
+            return Failure("too_long", _long(scores.prompt_tokens, window))
+        return scores
+
     def _generated(self, request: Generate) -> Reply:
         needs, window = self._facts.counter.render(request.messages), self._facts.window
         if window is not None and needs > window:
-            return Failure("too_long", f"{needs} tokens do not fit the scripted window of {window}: read less")
+            return Failure("too_long", _long(needs, window))
         return self.script.reply(request)
 
 
@@ -224,6 +231,10 @@ def open_reader(
     style: Any = ScriptedRemote if remote else Scripted
     actor: Any = style(script.rules, default=script.default, name=f"scripted:{name}", **table)
     return actor  # type: ignore[no-any-return]
+
+
+def _long(needs: int, window: int) -> str:
+    return f"{needs} tokens do not fit the scripted window of {window}: read less"
 
 
 def _pieces(request: Request, reply: Reply) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -22,16 +23,42 @@ def _draw(*parts: str) -> int:
 
 
 def score(request: Score) -> Scores:
-    """A log-probability between -10 and 0 for every word of the target, drawn from a hash."""
-    words = list(re.finditer(r"\w+|[^\w\s]", request.target))
-    draws = [_draw(request.prefix, request.target[: word.end()]) for word in words]
-    counter = WordCounter()
-    return Scores(
-        tuple(-(draw % 1000) / 100 for draw in draws),
-        tuple(_draw(word.group()) % 50_000 for word in words),
-        tuple(word.span() for word in words),
-        counter.count(request.prefix) + counter.count(request.target),
-    )
+    """Log-probabilities between -8 and 0, as a language model's that has learnt nothing but to expect repetition.
+
+    A token that stood earlier, in the prefix or in the target, is far likelier than a new one, and what follows such a
+    token is a little likelier. The rest is drawn from hashes of a token and the one before it. As with a real
+    model, a token's number depends on what stands before it and on nothing else.
+
+    Example:
+        >>> said, unsaid = score(Score("Rent is due.", "rent")), score(Score("Pets are welcome.", "rent"))
+        >>> said.logprobs > unsaid.logprobs
+        True
+    """
+    before, target = _ids(request.prefix), _ids(request.target)
+    known = _logprobs((*before, *target))
+    own = WordCounter().pieces(request.target)[1] if isinstance(request.target, str) else ()
+    given = (0.0, *known[1 : len(before)]) if request.whole and before else ()
+    return Scores(known[len(before) :], target, tuple(own), len(known), before=given)
+
+
+def _ids(part: str | tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(WordCounter().pieces(part)[0]) if isinstance(part, str) else part
+
+
+def _logprobs(ids: Sequence[int]) -> tuple[float, ...]:
+    found, seen, last, repeated = [], set[int](), 0, False
+    for token in ids:
+        expected = 0.7 if repeated else 1.0
+        repeated = token in seen
+        found.append(-_surprise(last, token) * expected * (0.15 if repeated else 1.0))
+        seen.add(token)
+        last = token
+    return tuple(found)
+
+
+def _surprise(last: int, token: int) -> float:
+    """Between 2 and 8: a token's own, and a little of how it follows the last one."""
+    return 2 + zlib.crc32(b"%d" % token) % 500 / 100 + zlib.crc32(b"%d,%d" % (last, token)) % 100 / 100
 
 
 def embedded(texts: Sequence[str], dimensions: int) -> np.ndarray:

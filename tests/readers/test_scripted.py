@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ragctx.contracts import BatchBackend, RemoteBackend
 from ragctx.errors import ConfigError
+from ragctx.models import pieces_of
 from ragctx.readers.scripted import Rule, Scripted, ScriptedRemote, WordCounter, open_reader
 from ragctx.work import Completion, Embed, Failure, Generate, Message, Rerank, Sampling, Score
 
@@ -110,8 +111,52 @@ def test_scores_are_deterministic_and_line_up():
     first, second = serve(Scripted(), Score("p", "b, c"), Score("p", "b, c"))[0]
     assert first == second
     assert len(first.logprobs) == len(first.tokens) == 3
-    assert ["b, c"[a:b] for a, b in first.offsets] == ["b", ",", "c"]
+    assert ["b, c"[a:b] for a, b in first.offsets] == ["b", ",", " c"]
     assert serve(Scripted(), Score("other", "b, c"))[0][0].logprobs != first.logprobs
+
+
+def test_scores_of_ids_are_those_of_the_text():
+    pieces = pieces_of(Scripted().facts).pieces
+    texts = "The rent is due.", "When is the rent due?"
+    asked = [Score(*texts, whole=True), Score(*(tuple(pieces(text)[0]) for text in texts), whole=True)]
+    [text, ids], _ = serve(Scripted(), *asked)
+    assert (ids.logprobs, ids.before, ids.tokens) == (text.logprobs, text.before, text.tokens)
+    assert ids.offsets == ()
+
+
+def test_the_whole_is_what_a_score_of_the_prefix_says():
+    [whole, prefix, alone], _ = serve(
+        Scripted(),
+        Score("Rent is due.", "When?", whole=True),
+        Score("", "Rent is due."),
+        Score("Rent is due.", "When?"),
+    )
+    assert whole.before == (0.0, *prefix.logprobs[1:])
+    assert whole.logprobs == alone.logprobs
+    assert prefix.logprobs[0] < 0 == len(alone.before)
+
+
+def test_what_the_prefix_says_is_expected():
+    question = "When is the rent due?"
+    [told, other], _ = serve(
+        Scripted(), Score("The rent is due on the first day.", question), Score("Dogs live in towns.", question)
+    )
+    assert sum(told.logprobs) > 0.6 * sum(other.logprobs) > sum(other.logprobs)
+
+
+def test_a_score_longer_than_the_window_fails():
+    assert serve(Scripted(window=10), Score("word " * 8, "word " * 8))[0][0].kind == "too_long"
+
+
+@given(st.text(max_size=60))
+def test_pieces_stand_edge_to_edge_and_are_what_is_counted(text):
+    ids, offsets = WordCounter().pieces(text)
+    assert len(ids) == len(offsets) == WordCounter().count(text)
+    assert "".join(text[start:end] for start, end in offsets) == (text if text.strip() else "")
+
+
+def test_dense_scripts_are_counted_by_character():
+    assert WordCounter().pieces("通知期 is three")[1] == [(0, 1), (1, 2), (2, 3), (3, 6), (6, 12)]
 
 
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=5))
