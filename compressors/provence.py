@@ -14,13 +14,18 @@ from typing import ClassVar, Literal, get_args
 from ragctx.compressors.cutting import left_out
 from ragctx.compressors.filling import Filling, Place
 from ragctx.compressors.ranks import fused
-from ragctx.compressors.weighing import Weighed, weigh
+from ragctx.compressors.weighing import Weighed, able, weigh
 from ragctx.errors import ConfigError
 from ragctx.models import Models
-from ragctx.types import Context, Passage, Question
+from ragctx.types import Context, Line, Passage, Question, Range
+from ragctx.types.costs import ZERO
 from ragctx.work import Work
 
 Order = Literal["given", "document", "relevance"]
+# Tokens of a sentence, about, and those that a ranker puts around a pair.
+_SENTENCE, _MARKS = 20, 4
+# How many fewer tokens a ranker may count than the reader, and how many more it reads where windows overlap.
+_FEWER, _OVERLAP = 0.4, 2.5
 _PRUNED = "pruned: {:.2f} likely needed"
 _OVER = "over the token budget: {:.2f} likely needed"
 
@@ -96,6 +101,20 @@ class Provence:
             (*context.notes, *([note] if note else [])),
             {**context.signals, **self._signals(weighed, kept)},
         )
+
+    def estimate(
+        self, context_tokens: int, passages: int, question_tokens: int, budget: int, models: Models
+    ) -> tuple[Line, ...]:
+        """One request: the ranker reads every passage with the question before it.
+
+        The tokens are counted as the reader does, and the ranker may count others; windows over a long passage overlap.
+        """
+        able(models)
+        read = context_tokens + passages * (question_tokens + _MARKS)
+        if not models.can("ranker", "Prune"):  # every sentence once more, with the question before it
+            read += context_tokens + context_tokens // _SENTENCE * (question_tokens + _MARKS)
+        calls = Range.exactly(min(1, passages))
+        return (Line("ranker", Range(_FEWER * context_tokens, read, _OVERLAP * read), ZERO, calls),)
 
     def _wanted(self, weighed: Sequence[Weighed], ranks: Sequence[int]) -> list[Place]:
         """The units that may be kept, most wanted first: the best of each relevant passage, then the likeliest.

@@ -56,10 +56,7 @@ def weigh(
     Raises:
         ConfigError: no model plays the role "ranker", or it cannot rank.
     """
-    if not models.has("ranker"):
-        raise ConfigError("pruning needs a ranker: name one, e.g. Pipeline.over(..., ranker='extractive')")
-    if not models.can("ranker", "Rerank"):
-        raise ConfigError(f"{models.of('ranker').name} cannot rank: name another ranker, e.g. ranker='extractive'")
+    able(models)
     divided = [sentences(passage.text, budget) for passage in passages]
     asked = [i for i, found in enumerate(divided) if found]
     if not asked:
@@ -72,6 +69,18 @@ def weigh(
     weighed = [_weighed(passage, divided[i], *known.get(i, ((), 0.0))) for i, passage in enumerate(passages)]
     name = models.of("ranker").name
     return weighed, "" if whole else f"{name} ranks texts only: each sentence was weighed without its passage"
+
+
+def able(models: Models) -> None:
+    """Refuse where nobody can rank.
+
+    Raises:
+        ConfigError: with the remedy.
+    """
+    if not models.has("ranker"):
+        raise ConfigError("pruning needs a ranker: name one, e.g. Pipeline.over(..., ranker='extractive')")
+    if not models.can("ranker", "Rerank"):
+        raise ConfigError(f"{models.of('ranker').name} cannot rank: name another ranker, e.g. ranker='extractive'")
 
 
 Ranges = Sequence[tuple[int, int]]

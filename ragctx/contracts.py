@@ -101,6 +101,21 @@ class Costed(Protocol):
 
 
 @runtime_checkable
+class Recovering(Protocol):
+    """A compressor that drops words and can put those back that an answer needs; optional."""
+
+    def recover(self, answer: str, before: Context, kept: Context) -> str:
+        """The answer with what it copied from the kept text put as the whole text has it.
+
+        Args:
+            answer: what the reader wrote.
+            before: the context that was compressed.
+            kept: what `compress` made of it.
+        """
+        ...
+
+
+@runtime_checkable
 class Index(Protocol):
     """What a retriever plugs into the corpus's manifest: the corpus owns locking and the atomic swap."""
 

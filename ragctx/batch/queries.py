@@ -21,9 +21,9 @@ ON CONFLICT (position) DO UPDATE SET name = excluded.name, message = excluded.me
 exit_code = excluded.exit_code, attempts = attempts + 1, retry = 0
 """
 SPENT = """
-SELECT coalesce(sum(prompt) FILTER (WHERE role NOT IN ('encoder', 'ranker')), 0),
-coalesce(sum(output) FILTER (WHERE role NOT IN ('encoder', 'ranker')), 0),
-count(*) FILTER (WHERE role NOT IN ('encoder', 'ranker')), coalesce(sum(seconds), 0.0), sum(money)
+SELECT coalesce(sum(prompt) FILTER (WHERE role NOT IN ('encoder', 'ranker', 'scorer')), 0),
+coalesce(sum(output) FILTER (WHERE role NOT IN ('encoder', 'ranker', 'scorer')), 0),
+count(*) FILTER (WHERE role NOT IN ('encoder', 'ranker', 'scorer')), coalesce(sum(seconds), 0.0), sum(money)
 FROM charges
 """
 UNFINISHED = "SELECT coalesce(sum(money), 0.0) FROM charges WHERE row = ? AND claimed = 0"

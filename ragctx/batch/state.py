@@ -17,9 +17,9 @@ SELECT (SELECT count(*) FROM rows), (SELECT count(*) FROM answers),
 """
 _RATIOS = """
 WITH actual AS (SELECT r.position, r.tokens, r.calls, r.seconds, r.money,
-sum(c.prompt + c.output) FILTER (WHERE c.role NOT IN ('encoder', 'ranker')) AS spent_tokens,
-count(c.number) FILTER (WHERE c.role NOT IN ('encoder', 'ranker')) AS spent_calls, sum(c.seconds) AS spent_seconds,
-sum(c.money) AS spent_money
+sum(c.prompt + c.output) FILTER (WHERE c.role NOT IN ('encoder', 'ranker', 'scorer')) AS spent_tokens,
+count(c.number) FILTER (WHERE c.role NOT IN ('encoder', 'ranker', 'scorer')) AS spent_calls,
+sum(c.seconds) AS spent_seconds, sum(c.money) AS spent_money
 FROM answers a JOIN rows r USING (position) LEFT JOIN charges c ON c.row = r.key AND c.claimed = 1 GROUP BY r.position)
 SELECT sum(tokens), sum(CASE WHEN tokens IS NOT NULL THEN spent_tokens END),
 sum(calls), sum(CASE WHEN calls IS NOT NULL THEN spent_calls END),

@@ -1,6 +1,7 @@
 """The one-call strategies, and the parts that other strategies are made of."""
 
 from ragctx.strategies.answering import Reading
+from ragctx.strategies.compress import Compress
 from ragctx.strategies.extract import Extract
 from ragctx.strategies.filling import Filler
 from ragctx.strategies.full import Full
@@ -13,6 +14,7 @@ from ragctx.strategies.standalone import Asked, alone
 __all__ = [
     "Asked",
     "Ceiling",
+    "Compress",
     "Extract",
     "Filler",
     "Full",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ragctx.corpus import Corpus
@@ -21,6 +21,20 @@ EXPECTED_OUTPUT = 40
 _STOP = ("\nQuestion:",)
 # A reply that is not valid data comes back with about this many tokens of explanation.
 _REPAIR = 64
+_RECOVERED = "words that compression had dropped were put back into what the answer copies"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a compressed context was cut from.
+
+    Attributes:
+        evidence: the same passages, one for one, with their sentences whole: where citations are looked up.
+        recover: puts back into an answer the words that were dropped from what it copies.
+    """
+
+    evidence: Context
+    recover: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,15 @@ class Reading:
 
         return Prompt(self.templates, corpus.manifest, schema(question.answer_type) if question.answer_type else "")
 
-    def answer(self, asked: Asked, context: Context, corpus: Corpus, models: Models, ceiling: Ceiling) -> Work[Answer]:
+    def answer(
+        self,
+        asked: Asked,
+        context: Context,
+        corpus: Corpus,
+        models: Models,
+        ceiling: Ceiling,
+        origin: Origin | None = None,
+    ) -> Work[Answer]:
         """Ask for the answer and ground it.
 
         Args:
@@ -52,6 +74,7 @@ class Reading:
             corpus: what the question may read.
             models: facts about the models.
             ceiling: of the prompt; checked here on the rendered request.
+            origin: what the context was cut from, where it was compressed.
 
         Raises:
             LimitError: the rendered prompt is over the ceiling. RequestFailed: the model's reply is of no use.
@@ -64,17 +87,31 @@ class Reading:
         completion = yield from ask(request)
         if asked.question.answer_type is None:
             _must_say_something(completion.text)
-            return self._grounded(asked, completion, context, corpus)
+            return self._grounded(asked, completion, context, corpus, origin)
         data, completion = yield from self._data(asked, request, completion, prompt, models)
-        return self._grounded(asked, completion, context, corpus, data=data)
+        return self._grounded(asked, completion, context, corpus, origin, data=data)
 
     def _grounded(
-        self, asked: Asked, completion: Completion, context: Context, corpus: Corpus, **data: object
+        self,
+        asked: Asked,
+        completion: Completion,
+        context: Context,
+        corpus: Corpus,
+        origin: Origin | None,
+        **data: object,
     ) -> Answer:
-        return grounded(
-            asked.question, self.strategy, completion, context, corpus,
-            templates=self.templates, notes=asked.notes, **data,
+        notes, evidence = asked.notes, context
+        if origin is not None:
+            evidence = origin.evidence
+            if not data and (text := origin.recover(completion.text)) != completion.text:
+                notes = (*notes, _RECOVERED)
+                completion = replace(completion, text=text)
+        answer = grounded(
+            asked.question, self.strategy, completion, evidence, corpus,
+            templates=self.templates, notes=notes, **data,
         )  # fmt: skip
+        # Sentences are cited whole; what was read of them is less.
+        return answer if origin is None else replace(answer, coverage=corpus.coverage(context.spans))
 
     def _data(
         self, asked: Asked, request: Generate, completion: Completion, prompt: Prompt, models: Models

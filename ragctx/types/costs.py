@@ -97,7 +97,7 @@ class Estimate:
     """What a strategy expects to spend on one question, before anything is spent.
 
     A strategy fills `lines`; `Models.price` adds seconds and money where a model's speed and prices are known. Tokens
-    and calls are those of language models, as in budgets; `lines` has the encoder's and the ranker's too.
+    and calls are those of models that write, as in budgets; `lines` has the encoder's, ranker's and scorer's too.
 
     Attributes:
         exact: prompt and calls were counted, not guessed.
@@ -186,9 +186,10 @@ class Budget:
         return budget if budget is None or isinstance(budget, Budget) else cls(tokens=budget)
 
 
-# Models of these roles embed and rank; they are not language models, so what they read is not "tokens billed to a
-# question" and takes nothing from its budget in tokens and calls. Their seconds, and their money if any, do count.
-UNMETERED_ROLES = frozenset({"encoder", "ranker"})
+# Models of these roles embed, rank and score; they write nothing, so what they read is not "tokens billed to a
+# question" and takes nothing from its budget in tokens and calls: a compressor reads much with a small model to let a
+# dear one read little. Their seconds, and their money if any, do count.
+UNMETERED_ROLES = frozenset({"encoder", "ranker", "scorer"})
 
 
 @dataclass(frozen=True, slots=True)
