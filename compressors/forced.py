@@ -46,8 +46,6 @@ class Rules:
     _compiled: tuple[re.Pattern[str], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.patterns, str):
-            raise ConfigError(f"patterns={self.patterns!r} is one string: give a tuple of patterns")
         object.__setattr__(self, "_compiled", tuple(map(_compiled, self.patterns)))
 
     def ranges(self, text: str) -> list[tuple[int, int]]:

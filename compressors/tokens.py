@@ -123,7 +123,8 @@ def _cuts(text: str, offsets: Sequence[tuple[int, int]], words: bool) -> Iterato
         while word is not None and word[1] <= place:
             word = next(bound, None)
         within = word is not None and word[0] < place
-        if start < place or within or _holds_on(text, place) or not text[before:place].strip():
+        held = place - before < _LONGEST and _holds_on(text, place)
+        if start < place or within or held or not text[before:place].strip():
             continue
         yield place, piece
         before = place
