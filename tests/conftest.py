@@ -16,7 +16,7 @@ import pytest
 from ragctx.contracts import BatchBackend
 from ragctx.models import ModelFacts, Models
 from ragctx.types import Answer, Question
-from ragctx.work import Completion, Failure, Generate, Message, Reply, Request, Rerank, run
+from ragctx.work import Completion, Failure, Generate, Message, Reply, Request, Rerank, Score, run
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
@@ -55,8 +55,8 @@ class Exact:
 class Scripted:
     """Says its lines one after the other, the last one for ever, and keeps the bill.
 
-    A request that might exceed the window or the budget is a failed test. What is asked of a ranker goes to `ranker`,
-    where one is given; those requests and what they billed are kept apart.
+    A request that might exceed the window or the budget is a failed test. What is asked of a ranker or a scorer goes
+    to `ranker` or `scorer`, where one is given; those requests and what they billed are kept apart.
     """
 
     lines: Sequence[str | Failure] = ("Three months [1].",)
@@ -71,14 +71,28 @@ class Scripted:
     ranker: BatchBackend | None = None
     ranked: list[Rerank] = field(default_factory=list)
     ranked_tokens: int = 0
+    scorer: BatchBackend | None = None
+    scored: list[Score] = field(default_factory=list)
+    scored_tokens: int = 0
 
     @property
     def models(self) -> Models:
-        roles = {"ranker": self.ranker.facts} if self.ranker is not None else {}
+        beside = {"ranker": self.ranker, "scorer": self.scorer}
+        roles = {role: model.facts for role, model in beside.items() if model is not None}
         return Models({"reader": ModelFacts("reader", counter=self.counter, window=self.window), **roles})
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply]:
-        return [self._rank(r) if isinstance(r, Rerank) else self._reply(r) for r in requests]
+        return [self._beside(r) if isinstance(r, Rerank | Score) else self._reply(r) for r in requests]
+
+    def _beside(self, request: Rerank | Score) -> Reply:
+        return self._rank(request) if isinstance(request, Rerank) else self._score(request)
+
+    def _score(self, request: Score) -> Reply:
+        assert self.scorer is not None, "nobody was named to score"
+        self.scored.append(request)
+        [reply] = self.scorer.serve([request], lambda number, text: None)
+        self.scored_tokens += getattr(reply, "prompt_tokens", 0)
+        return reply
 
     def _rank(self, request: Rerank) -> Reply:
         assert self.ranker is not None, "nobody was named to rank"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from ragctx import __version__
-from ragctx.cli import INTERRUPTED, UNEXPECTED, ask, batch, cache, doctor, explain, index, plan
+from ragctx.cli import INTERRUPTED, UNEXPECTED, ask, batch, cache, compress, doctor, explain, index, plan
 
 app = typer.Typer(
     name="ragctx",
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("index")(index.index)
 app.command("plan")(plan.plan)
 app.command("ask")(ask.ask)
+app.command("compress")(compress.compress)
 app.add_typer(batch.app, name="batch")
 app.command("explain")(explain.explain)
 app.add_typer(cache.app, name="cache")

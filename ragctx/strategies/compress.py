@@ -80,7 +80,7 @@ class Compress:
 
     name: ClassVar[str] = "compress"
 
-    compressor: str | Compressor = "provence"
+    compressor: str | Compressor = "longllmlingua"
     retriever: str | Retriever | None = "bm25"
     share: float = 0.25
     tokens: int | None = None
@@ -209,7 +209,10 @@ class Compress:
         if not isinstance(compressor, Costed):
             return None
         asked = models.reader.counter.count(question.text)
-        return compressor.estimate(math.ceil(text), passages, asked, self._room(text), models)
+        lines = compressor.estimate(math.ceil(text), passages, asked, self._room(text), models)
+        for one in lines:
+            models.of(one.role)  # says what to do where nobody plays it
+        return lines
 
     def _headings(self, prompt: Prompt, view: Corpus, documents: int, models: Models) -> float:
         """Tokens of the lines above so many documents, from the names of the first ones."""

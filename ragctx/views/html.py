@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ragctx.types import Answer, Charge, Citation, Coverage
 from ragctx.views import answers, plans
+from ragctx.views.compressions import html as compression
 from ragctx.views.numbers import count, money, seconds, share, short, spread, whole
 from ragctx.views.page import e, folded, notes, page, pairs, table, wrap
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 UNREAD_SHOWN = 50
 
-__all__ = ["answer", "corpus", "page", "plan", "status"]
+__all__ = ["answer", "compression", "corpus", "page", "plan", "status"]
 
 
 def answer(value: Answer) -> str:

@@ -26,6 +26,10 @@ STYLE = """<style>
 .ragctx .warn{border-left:3px solid #d9822b;padding-left:.8em;margin:.3em 0}
 .ragctx .bar{display:inline-block;width:8rem;height:.6em;background:#8884;border-radius:3px;overflow:hidden}
 .ragctx .bar i{display:block;height:100%;background:#4a90d9}
+.ragctx h2{font:600 16px/1.4 system-ui,sans-serif;margin:1.2em 0 .3em}
+.ragctx .marked{white-space:pre-wrap;line-height:1.6}
+.ragctx mark{background:#4a90d940;color:inherit;border-radius:2px;box-decoration-break:clone;padding:.05em 0}
+.ragctx s{opacity:.5;text-decoration:line-through #8888}
 .ragctx details{margin:.4em 0}.ragctx summary{cursor:pointer;opacity:.85}
 </style>"""
 

@@ -4,6 +4,7 @@ Every view is a renderable; `console().print(view)` shows it. The views live bes
 """
 
 from ragctx.views.answers import account, answer, explanation
+from ragctx.views.compressions import comparison, compression
 from ragctx.views.facts import cache, corpus, corpus_facts, findings
 from ragctx.views.jobs import kinds, row, status
 from ragctx.views.plans import plan, short
@@ -13,6 +14,8 @@ __all__ = [
     "account",
     "answer",
     "cache",
+    "comparison",
+    "compression",
     "console",
     "corpus",
     "corpus_facts",
