@@ -13,8 +13,8 @@ from ragctx.types import Passage
 
 # How passages are joined for counting: what stands between them takes tokens too.
 BETWEEN = "\n\n"
-# Units that are tried for what rounding left over, once the budget is nearly full.
-_TRIED = 16
+# A unit may cost so many tokens less in its place than alone, and so many that then do not fit are tried.
+_SLACK, _TRIED = 2, 32
 Place = tuple[int, int]
 
 
@@ -42,7 +42,7 @@ class Filling:
     titled: bool = True
     kept: list[set[int]] = field(default_factory=list)
     _above: list[list[tuple[int, ...]]] = field(default_factory=list)
-    _steps: list[tuple[Place, ...]] = field(default_factory=list)
+    _taken: list[tuple[Place, ...]] = field(default_factory=list)
 
     def fill(self, wanted: Sequence[Place]) -> list[set[int]]:
         """Take units by their places (passage, unit), most wanted first, each that still fits."""
@@ -53,15 +53,16 @@ class Filling:
         self._begin(())
         left, skipped = self.budget, []
         for place in filter(self._says_something, wanted):
-            step, cost = self._affordable(place, left)
-            if step:
-                self._take(step)
-                left -= cost
+            steps = self._steps_to(place, left)
+            if steps:
+                left -= self._price(steps[0])
+                self._take(steps[0])
             else:
                 skipped.append(place)
-        while self._steps and self._spent() > self.budget:
-            self._give_back()
-        self._use_what_is_left(skipped)
+        given: list[Place] = []
+        while self._taken and self._spent() > self.budget:
+            given.insert(0, self._give_back())
+        self._use_what_is_left([*given, *skipped])
         return self.kept
 
     def passages(self) -> Iterator[tuple[int, Passage]]:
@@ -70,7 +71,7 @@ class Filling:
 
     def _begin(self, places: Iterable[Place]) -> None:
         """Take some units to begin with, whatever they cost, with their headings."""
-        self.kept, self._steps = [set() for _ in self.weighed], []
+        self.kept, self._taken = [set() for _ in self.weighed], []
         for i, j in places:
             self.kept[i] |= {j, *(self._above[i][j] if self.titled else ())}
 
@@ -79,18 +80,18 @@ class Filling:
         found = self.weighed[place[0]].units
         return not (self.titled and found[place[1]].heading) or all(unit.heading for unit in found)
 
-    def _affordable(self, place: Place, left: int) -> tuple[tuple[Place, ...], int]:
-        """The unit with its headings, or alone, and what it costs; nothing where it is taken or does not fit."""
+    def _steps_to(self, place: Place, left: int) -> list[tuple[Place, ...]]:
+        """The unit with its headings, and alone, as far as either fits; nothing where it is taken already."""
         i, j = place
         if j in self.kept[i] or left <= 0:
-            return (), 0
+            return []
         missing = [(i, k) for k in self._above[i][j] if self.titled and k not in self.kept[i]]
-        between = self.counter.count(BETWEEN) if any(self.kept) and not self.kept[i] else 0
-        for step in ((*missing, place), (place,)):
-            cost = between + sum(map(self._cost, step))
-            if cost <= left:
-                return step, cost
-        return (), 0
+        return [step for step in dict.fromkeys([(*missing, place), (place,)]) if self._price(step) <= left]
+
+    def _price(self, step: tuple[Place, ...]) -> int:
+        """What units cost by themselves, and what parts their passage from others where it is new."""
+        between = self.counter.count(BETWEEN) if any(self.kept) and not self.kept[step[0][0]] else 0
+        return between + sum(map(self._cost, step))
 
     def _cost(self, place: Place) -> int:
         unit = self.weighed[place[0]].units[place[1]]
@@ -99,11 +100,14 @@ class Filling:
     def _take(self, step: tuple[Place, ...]) -> None:
         for i, j in step:
             self.kept[i].add(j)
-        self._steps.append(step)
+        self._taken.append(step)
 
-    def _give_back(self) -> None:
-        for i, j in self._steps.pop():
+    def _give_back(self) -> Place:
+        """Leave out what was taken last: the unit, and the headings it brought along."""
+        step = self._taken.pop()
+        for i, j in step:
             self.kept[i].discard(j)
+        return step[-1]
 
     def _spent(self) -> int:
         return tokens((passage for _, passage in self.passages()), self.counter)
@@ -111,12 +115,11 @@ class Filling:
     def _use_what_is_left(self, skipped: Iterable[Place]) -> None:
         left, tries = self.budget - self._spent(), _TRIED
         for place in skipped:
-            step, _ = self._affordable(place, left)
-            if not step or not tries:
-                continue
-            self._take(step)
-            tries -= 1
-            if (spent := self._spent()) > self.budget:
+            for step in self._steps_to(place, left + _SLACK) if left > 0 and tries else ():
+                self._take(step)
+                spent = self._spent()
+                if spent <= self.budget:
+                    left = self.budget - spent
+                    break
                 self._give_back()
-            else:
-                left = self.budget - spent
+                tries -= 1

@@ -43,7 +43,17 @@ def content(text: str) -> frozenset[str]:
         >>> sorted(content("通知期间为三个月")) == sorted(["通知", "知期", "期间", "间为", "为三", "三个", "个月"])
         True
     """
-    return frozenset(word for found in _WORDS.findall(text.casefold()) for word in _folded(found))
+    return frozenset(content_words(text))
+
+
+def content_words(text: str) -> tuple[str, ...]:
+    """The same words in their order, each as often as it stands there.
+
+    Example:
+        >>> content_words("Fees and more fees")
+        ('fee', 'more', 'fee')
+    """
+    return tuple(word for found in _WORDS.findall(text.casefold()) for word in _folded(found))
 
 
 def numbers(words: frozenset[str]) -> frozenset[str]:
