@@ -19,17 +19,23 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict
 
 from ragctx import registry
-from ragctx.contracts import Compressor
-from ragctx.encoders import RANKER, open_ranker
+from ragctx.assembly import AUTO
+from ragctx.contracts import Backend, Compressor, Costed
+from ragctx.encoders import DEFAULT as ENCODER
+from ragctx.encoders import RANKER, available, open_encoder, open_ranker
 from ragctx.engine import Engine
 from ragctx.errors import ConfigError
 from ragctx.integrations.narrowing import Narrow
 from ragctx.models import ModelFacts, Models
+from ragctx.readers import DEFAULT as READER
+from ragctx.readers import missing, open_model
+from ragctx.readers.scripted import Scripted
 from ragctx.strategies.reranking import Reranking
 from ragctx.types import Context, Passage, Question, Span
 from ragctx.work import Relevances, Reply, Request, Rerank, Work, raised, run
 
 _log = logging.getLogger(__name__)
+_ROLES = frozenset({"ranker", "encoder", "scorer", "reader"})
 
 
 class _Working(BaseDocumentCompressor):  # type: ignore[misc]  # the base class is untyped to mypy
@@ -58,13 +64,15 @@ class _Working(BaseDocumentCompressor):  # type: ignore[misc]  # the base class 
 
     @cached_property
     def _driver(self) -> Engine | None:
-        """The engine given, or one with the ranker named; none where nobody is to be asked."""
-        if self.engine is not None or not self._asks():
+        """The engine given, or one with the models named; none where nobody is to be asked."""
+        if self.engine is not None:
             return self.engine
-        return Engine({"ranker": open_ranker(self.ranker)})
+        backends = self._backends()
+        return Engine(backends) if backends else None
 
-    def _asks(self) -> bool:
-        return self.ranker is not None
+    def _backends(self) -> dict[str, Backend]:
+        """The models that are asked, by role; no weights are read yet."""
+        return {} if self.ranker is None else {"ranker": open_ranker(self.ranker)}
 
     def _work(self, documents: Sequence[Document], query: str) -> Work[list[Document]]:
         raise NotImplementedError
@@ -75,7 +83,10 @@ class RagctxCompressor(_Working):
 
     Each returned document keeps its metadata and gains `spans`: which characters of the text it came with were kept, as
     [start, end] pairs, and `relevance_score` where the compressor says one. Documents of which nothing was kept are
-    left out. "provence" keeps the sentences that the query needs, as the model that comes with ragctx weighs them.
+    left out. "provence" keeps the sentences that the query needs, as the model that comes with ragctx weighs them;
+    "longllmlingua" keeps words, as a small language model finds them likelier with the query than without it.
+
+    Only the models that the compressor asks are opened.
 
     Attributes:
         budget: most tokens of all documents together, by the counter of the reader.
@@ -83,8 +94,10 @@ class RagctxCompressor(_Working):
             question's words and asks no model.
         models: facts that count for more than the engine's, e.g. who counts tokens: an estimate from characters where
             neither names a reader.
-        ranker: the model that weighs documents where no engine is given: a name or a backend.
-        engine: drives compressors that ask other models.
+        ranker, encoder, scorer: models that the compressor may ask where no engine is given: names or backends; None
+            for none, "auto" for the installed default.
+        reader: the model that counts tokens, and that writes for compressors which let it; none by default.
+        engine: drives the compressor with the models of a pipeline: `pipeline.engine`.
 
     Example:
         >>> pages = [Document("Pets are fine. " * 30 + "The rent is ten.")]
@@ -101,13 +114,23 @@ class RagctxCompressor(_Working):
     budget: int = 2000
     compressor: Any = Narrow()
     models: Any = None
+    encoder: Any = AUTO
+    scorer: Any = AUTO
+    reader: Any = None
 
-    def _asks(self) -> bool:
-        return self.ranker is not None and not isinstance(self.compressor, Narrow)
+    def _backends(self) -> dict[str, Backend]:
+        named = {"ranker": self.ranker, "encoder": self.encoder, "scorer": self.scorer, "reader": self.reader}
+        wanted = roles_asked(self._narrow) | {"reader"}
+        opened = {role: _open(role, model) for role, model in named.items() if role in wanted and model is not None}
+        return {role: backend for role, backend in opened.items() if backend is not None}
+
+    @property
+    def _narrow(self) -> Compressor:
+        named = self.compressor
+        return cast("Compressor", registry.make("compressors", named)) if isinstance(named, str) else named
 
     def _work(self, documents: Sequence[Document], query: str) -> Work[list[Document]]:
-        named = self.compressor
-        narrow: Compressor = registry.make("compressors", named) if isinstance(named, str) else named
+        narrow = self._narrow
         context = Context(tuple(_passage(number, document) for number, document in enumerate(documents)))
         found = yield from narrow.compress(Question(query), context, self.budget, self._facts())
         for note in found.notes:
@@ -158,8 +181,33 @@ class RagctxReranker(_Working):
         return [_scored(passage, documents) for passage in staying[: self.top_n]]
 
 
+def roles_asked(compressor: Compressor) -> frozenset[str]:
+    """The roles that a compressor asks, by its own estimate; every one where it does not say.
+
+    Example:
+        >>> sorted(roles_asked(registry.make("compressors", "provence"))), sorted(roles_asked(Narrow()))
+        (['ranker'], [])
+    """
+    if isinstance(compressor, Narrow):
+        return frozenset()
+    every = Models({role: replace(Scripted().facts, name=role) for role in _ROLES})
+    if not isinstance(compressor, Costed):
+        return _ROLES
+    return frozenset(line.role for line in compressor.estimate(10_000, 40, 10, 500, every))
+
+
+def _open(role: str, model: object) -> Backend | None:
+    """A model by the role that it plays; none where the default is not installed."""
+    if role == "ranker":
+        return open_ranker(model)
+    if role == "encoder":
+        return None if model == AUTO and not available(ENCODER) else open_encoder(ENCODER if model == AUTO else model)
+    return None if model == AUTO and missing(READER) else open_model(READER if model == AUTO else model)
+
+
 def _no_model(requests: Sequence[Request]) -> Sequence[Reply]:
-    raise ConfigError("this compressor asks a model: give RagctxCompressor a ranker, or an engine=pipeline.engine")
+    role = requests[0].role
+    raise ConfigError(f"this compressor asks a {role}: give RagctxCompressor {role}=..., or engine=pipeline.engine")
 
 
 def _passage(number: int, document: Document) -> Passage:

@@ -25,7 +25,12 @@ def test_plan_calls_no_model_and_shows_what_was_rejected(ragctx, documents, ques
     assert "not full" in done.out or "not retrieve" in done.out
     found = ragctx("plan", asked, "-d", documents, "-r", failing, "--json").json
     assert found["rows"][0]["question"]["text"] == QUESTION
-    assert {c["strategy"] for c in found["rows"][0]["decision"]["candidates"]} == {"extract", "full", "retrieve"}
+    assert {c["strategy"] for c in found["rows"][0]["decision"]["candidates"]} == {
+        "compress",
+        "extract",
+        "full",
+        "retrieve",
+    }
 
 
 def test_ask_shows_answer_citation_cost_and_reason(ragctx, documents, reader):

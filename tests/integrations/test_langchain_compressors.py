@@ -9,10 +9,12 @@ import pytest
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.runnables import RunnableLambda
 
+from ragctx import registry
 from ragctx.encoders.extractive import missing
 from ragctx.engine import Engine
-from ragctx.errors import BadQuestion, ConfigError, UnknownName
+from ragctx.errors import BadQuestion, ConfigError, RequestFailed, UnknownName
 from ragctx.integrations.langchain import RagctxCompressor, RagctxReranker
+from ragctx.integrations.langchain_compressors import roles_asked
 from ragctx.models import ModelFacts, Models
 from ragctx.readers.scripted import Scripted
 from ragctx.work import Rerank
@@ -34,8 +36,6 @@ class TestProvence:
         assert kept.metadata == {"source": "a.txt", "page": 2, "spans": [[450, 473]]}
 
     def test_options_are_those_of_the_object_given(self) -> None:
-        from ragctx import registry
-
         provence = registry.make("compressors", "provence", threshold=0.25, order="relevance", fuse=False)
         found = RagctxCompressor(compressor=provence, ranker=Scripted()).compress_documents(PAGES, ASKED)
         assert [document.page_content for document in found] == ["The rent is ten crowns.", "Pets pay no rent."]
@@ -88,6 +88,38 @@ class TestProvence:
             )
             assert compressor.compress_documents(PAGES, ASKED)
         assert "plain ranks texts only" in caplog.text
+
+
+def served() -> list[str]:
+    """Compressors that make do with what scripted models say; the others need a checkpoint of their own."""
+    return [name for name in registry.names("compressors") if name not in {"llmlingua", "llmlingua2"}]
+
+
+class TestEach:
+    @pytest.mark.parametrize("name", served())
+    def test_every_compressor_is_served_by_name(self, name: str) -> None:
+        models = {role: Scripted(default="1. rent: 2") for role in ("ranker", "encoder", "scorer", "reader")}
+        compressor = RagctxCompressor(compressor=name, budget=40, **models)
+        try:
+            found = compressor.compress_documents(PAGES, ASKED)
+        except RequestFailed:
+            assert name == "structurization", "what a script writes is no outline"
+            return
+        counter = models["reader"].facts.counter
+        assert counter.count("\n\n".join(document.page_content for document in found)) <= 40
+        for document in found:
+            assert document.metadata["spans"]
+            assert document.metadata.get("source") or document.metadata.get("title")
+
+    def test_only_the_models_that_are_asked_are_opened(self) -> None:
+        words = RagctxCompressor(compressor="longllmlingua", budget=12, scorer=Scripted(), ranker="no such ranker")
+        assert words.compress_documents(PAGES, ASKED)
+        assert roles_asked(registry.make("compressors", "longllmlingua")) == {"scorer"}
+
+    def test_the_remedy_is_named(self) -> None:
+        words = RagctxCompressor(compressor="longllmlingua", scorer=None)
+        with pytest.raises(ConfigError, match="scorer"):
+            words.compress_documents([Document("word " * 3000)], ASKED)
 
 
 class TestReranker:
