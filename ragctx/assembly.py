@@ -36,7 +36,12 @@ def corpus(sources: tuple[object, ...], folder: Path | None, progress: Callable[
 
 
 def backends(
-    reader: object, encoder: object, ranker: object, roles: Mapping[str, object], prices: Prices | None
+    reader: object,
+    encoder: object,
+    ranker: object,
+    scorer: object,
+    roles: Mapping[str, object],
+    prices: Prices | None,
 ) -> tuple[dict[str, Backend], tuple[str, ...]]:
     """Every model opened, by role, and what to tell the user about fall-backs; no weights are read yet."""
     from ragctx.encoders import open_ranker
@@ -51,6 +56,9 @@ def backends(
     if found is not None:
         opened["encoder"] = found
     opened |= {role: open_model(spec) for role, spec in roles.items()}
+    if scorer is not None and "scorer" not in roles:
+        scoring = open_scorer(scorer, reading, reader)
+        opened |= {"scorer": scoring} if scoring is not None else {}
     told = [str(note) for model in opened.values() if (note := getattr(model, "note", ""))]
     return opened, tuple(dict.fromkeys((*lacking, *told, *notes)))
 
@@ -76,6 +84,53 @@ def open_reader(reader: object, **options: object) -> tuple[Backend, tuple[str, 
         raise ConfigError(f"the reading model writes nothing and has no {', '.join(wrong)}: name a reader that writes")
     note = f"no model that writes is installed, so answers are copied from the documents; for one: {lacking}"
     return open_ranker(RANKER, **options), (note,) if lacking else ()
+
+
+def open_scorer(scorer: object, reading: Backend | None = None, named: object = None) -> Backend | None:
+    """The model that says how likely given tokens are; compressors weigh words by it.
+
+    Args:
+        scorer: what `readers.open_model` takes; "auto" for the reader where that can score, else the bundled model,
+            opened when it is first needed, else none: whoever wants to score then says what to install.
+        reading: the reader that is open.
+        named: what the reader was opened by. A scorer of the same name is the same model, and its weights are read
+            once.
+
+    Raises:
+        ConfigError: an unknown name, an extra is missing, or the model cannot score or does not tell its tokens.
+    """
+    from ragctx.models import pieces_of
+    from ragctx.readers import open_model
+
+    if scorer == AUTO:
+        return reading if reading is not None and _scores(reading) else _bundled_scorer()
+    one = reading if reading is not None and isinstance(scorer, str) and scorer == named else open_model(scorer)
+    if "Score" not in one.facts.kinds:
+        raise ConfigError(f"{one.facts.name} cannot score text: name one that can, e.g. scorer='local:smollm2-135m'")
+    pieces_of(one.facts)
+    return one
+
+
+def _scores(backend: Backend) -> bool:
+    from ragctx.models import Pieces
+
+    facts = backend.facts
+    return "Score" in facts.kinds and facts.counter.exact and isinstance(facts.counter, Pieces)
+
+
+def _bundled_scorer() -> Backend | None:
+    from functools import partial
+
+    from ragctx.readers import DEFAULT, missing, open_model
+    from ragctx.readers.deferred import Deferred
+    from ragctx.readers.local_weights import BUNDLED
+
+    if missing(DEFAULT):
+        return None
+    weights = BUNDLED[DEFAULT.partition(":")[2]][2]
+    # Half precision reads about twice as fast and ranks alike; nobody writes with this copy.
+    make = partial(open_model, DEFAULT, dtype="bfloat16")
+    return Deferred(DEFAULT, f"{DEFAULT}:{weights}:bfloat16", 8192, frozenset({"Score"}), make)
 
 
 def _is_packaged(backend: Backend) -> bool:

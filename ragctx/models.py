@@ -164,7 +164,10 @@ class Models:
             ConfigError: nobody plays it.
         """
         if not self.has(role):
-            raise ConfigError(f"no model plays the role {role!r}: name one, e.g. Pipeline.over(..., {role}='...')")
+            example = "local:smollm2-135m" if role == "scorer" else "..."
+            raise ConfigError(
+                f"no model plays the role {role!r}: name one, e.g. Pipeline.over(..., {role}={example!r})"
+            )
         return self.roles.get(role) or self.roles["reader"]
 
     def price(self, estimate: Estimate) -> Estimate:

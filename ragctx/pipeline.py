@@ -68,6 +68,7 @@ class Pipeline(Planner):
         reader: object = assembly.AUTO,
         encoder: object = assembly.AUTO,
         ranker: object = assembly.RANKER,
+        scorer: object = assembly.AUTO,
         roles: Mapping[str, object] | None = None,
         strategies: Mapping[str, Strategy] | Iterable[str] | None = None,
         policy: str | Path | Policy | None = None,
@@ -90,6 +91,8 @@ class Pipeline(Planner):
             encoder: model for dense retrieval; by default the installed one, None for BM25 alone.
             ranker: model that sorts and prunes passages and points out answers: `extractive`, `provence:NAME` or a
                 backend; None for none.
+            scorer: model by which compressors weigh words, `local:NAME` or a backend that tells its tokens; by default
+                the reader where it does, else the bundled one in half precision where it is installed; None for none.
             roles: further role -> model, e.g. `{"worker": "openai:small@http://localhost:8000/v1"}`.
             strategies: those the router may choose; all installed ones by default.
             policy: a policy file in place of the shipped one.
@@ -108,7 +111,7 @@ class Pipeline(Planner):
         # Names first: a wrong one is told at once, not after minutes of indexing.
         chosen = policy if isinstance(policy, Policy) else Policy.load(Path(policy) if policy else None)
         ways = assembly.strategies(strategies)
-        backends, told = assembly.backends(reader, encoder, ranker, roles or {}, prices)
+        backends, told = assembly.backends(reader, encoder, ranker, scorer, roles or {}, prices)
         corpus = assembly.corpus(sources, folder=folder, progress=progress)
         return cls(
             corpus,

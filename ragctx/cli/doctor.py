@@ -14,6 +14,7 @@ from ragctx.errors import RagctxError
 
 if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
+    from ragctx.contracts import Backend
 
 EXTRAS = {
     "local": ["torch", "transformers", "sentence_transformers", "faiss"],
@@ -28,13 +29,13 @@ Finding = dict[str, str | bool]
 _ABILITIES = {"Rerank": "ranks passages", "Prune": "weighs sentences", "Extract": "points out answers"}
 
 
-@settled("reader", "option", "ranker")
+@settled("reader", "option", "ranker", "scorer")
 def doctor(wanted: Settings, as_json: Json = False) -> None:
-    """Check extras, offline weights, the reader, the ranker, and the cache folder. Exit code 1: a fault."""
+    """Check extras, offline weights, reader, ranker and scorer, and the cache folder. Exit code 1: a fault."""
     from ragctx.cli.output import show
     from ragctx.views import terminal
 
-    findings = [_program(), *_extras(), *_weights(), *_reader(wanted), *_ranker(wanted), *_folders()]
+    findings = [_program(), *_extras(), *_weights(), *_reader(wanted), *_ranker(wanted), *_scorer(wanted), *_folders()]
     show(findings, as_json=as_json, data=findings, view=terminal.findings)
     if not all(finding["ok"] or finding["optional"] for finding in findings):
         raise typer.Exit(UNEXPECTED)
@@ -117,6 +118,33 @@ def _ranker(wanted: Settings) -> list[Finding]:
     notes = filter(None, [*_packaged(wanted.ranker), str(getattr(backend, "note", ""))])
     able = ", ".join(_ABILITIES[kind] for kind in sorted(backend.facts.kinds) if kind in _ABILITIES)
     return [_finding(what, True, "; ".join([able, *notes]))]
+
+
+def _scorer(wanted: Settings) -> list[Finding]:
+    """Which model weighs words for compressors, and whether it tells its tokens; no weights are read."""
+    from ragctx.assembly import open_scorer
+    from ragctx.readers import missing
+
+    what = f"scorer {wanted.scorer}"
+    if wanted.scorer == NONE:
+        return [_finding(what, True, "compressors that weigh words do not work", optional=True)]
+    try:
+        scorer = open_scorer(wanted.scorer, _opened(wanted), wanted.reader)
+    except RagctxError as error:
+        message, _, remedy = str(error).partition(": ")
+        return [_finding(what, False, message, remedy or "name another scorer with --scorer, or none")]
+    if scorer is None:
+        return [_finding(what, False, "no model weighs words for compressors", missing(), optional=True)]
+    window = f"window {scorer.facts.window:,} tokens" if scorer.facts.window else "window unknown"
+    return [_finding(f"scorer {scorer.facts.name}", True, f"{window}; weighs words for compressors")]
+
+
+def _opened(wanted: Settings) -> Backend | None:
+    """The reader, where it can be opened; where it cannot, its own line says why."""
+    try:
+        return wanted.open_reader()[0]
+    except RagctxError:
+        return None
 
 
 def _packaged(name: str) -> list[str]:

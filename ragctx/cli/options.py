@@ -41,6 +41,12 @@ Ranker = Annotated[
         "--ranker", help="Model that sorts, prunes and points out answers; 'none' for none.", show_default=False
     ),
 ]
+Scorer = Annotated[
+    str | None,
+    typer.Option(
+        "--scorer", help="Model by which compressors weigh words, local:NAME; 'none' for none.", show_default=False
+    ),
+]
 Lambda = Annotated[
     float | None,
     typer.Option("--lambda", help="Weight of cost against quality; 0 ignores cost.", min=0, show_default=False),
@@ -73,6 +79,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "attempts": Attempts,
     "encoder": Encoder,
     "ranker": Ranker,
+    "scorer": Scorer,
     "lam": Lambda,
     "budget": BudgetTokens,
     "config": Config,

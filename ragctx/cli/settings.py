@@ -47,6 +47,7 @@ class Settings(BaseModel):
     attempts: int = Field(default=4, ge=1)
     encoder: str = "auto"
     ranker: str = "extractive"
+    scorer: str = "auto"
     roles: dict[str, str] = Field(default_factory=dict)
     strategies: tuple[str, ...] | None = None
     policy: str | None = None
@@ -90,6 +91,7 @@ class Settings(BaseModel):
                 reader=reader,
                 encoder=None if self.encoder == NONE else self.encoder,
                 ranker=None if self.ranker == NONE else self.ranker,
+                scorer=reader if self._reads_and_scores else None if self.scorer == NONE else self.scorer,
                 roles=self.roles,
                 strategies=self.strategies,
                 policy=self.policy,
@@ -108,6 +110,11 @@ class Settings(BaseModel):
             made.close()
             raise
         made.close()
+
+    @property
+    def _reads_and_scores(self) -> bool:
+        """Whether one model is named for both: its weights are read once."""
+        return self.scorer == self.reader != "auto"
 
     def _check_names(self, only: str | None) -> None:
         from ragctx import registry
@@ -130,6 +137,7 @@ class Settings(BaseModel):
                 "options": options,
                 "reader": _absolute(self.reader),
                 "ranker": _absolute(self.ranker),
+                "scorer": _absolute(self.scorer),
             }
         )
         return held.model_dump(mode="json", by_alias=True, exclude={"attempts"})

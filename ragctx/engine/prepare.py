@@ -12,6 +12,7 @@ from ragctx.engine.keys import reply_key
 from ragctx.engine.lanes import Lane
 from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts, Models
+from ragctx.types.costs import UNMETERED_ROLES
 from ragctx.work import Embed, Generate, Request, Rerank, Score, abilities
 
 
@@ -37,10 +38,11 @@ class Prepared:
     def metered(self) -> bool:
         """Whether it counts against a budget's tokens and calls.
 
-        Reading and writing do. Vectors and relevances of an encoder stand in the ledger under their own role and
-        count only as money, where the encoder has a price: a token of a small local encoder is not a token read.
+        What models that write read and write does. What encoders, rankers and scorers read stands in the ledger under
+        their own roles and counts only as money, where they have a price: a token of a small local model is not a
+        token of the one that answers.
         """
-        return isinstance(self.request, Generate | Score)
+        return isinstance(self.request, Generate | Score) and self.request.role not in UNMETERED_ROLES
 
     @property
     def money(self) -> float:

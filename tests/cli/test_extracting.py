@@ -63,3 +63,15 @@ def test_the_doctor_shows_the_ranker(ragctx, tmp_path) -> None:
     damaged = found(f"extractive:{tmp_path / 'empty'}")
     assert not damaged["ok"]
     assert damaged["remedy"]
+
+
+def test_the_doctor_shows_the_scorer(ragctx) -> None:
+    def found(*options: str) -> dict[str, object]:
+        done = ragctx("doctor", "-r", "scripted:echo", *options, "--json")
+        return next(finding for finding in done.json if str(finding["what"]).startswith("scorer"))
+
+    assert found()["what"] == "scorer scripted:echo"
+    assert found("--scorer", "none")["ok"]
+    wrong = found("--scorer", "extractive")
+    assert not wrong["ok"]
+    assert wrong["remedy"]

@@ -102,10 +102,24 @@ def test_a_priced_ranker_reads_query_and_title_beside_every_text(engine_of, work
     assert engine_of(backends={"ranker": ranker}).run(work(), budget=Budget(money=6)).result() == 7
 
 
-def test_scores_count_as_calls(engine_of, works):
-    engine = engine_of(backends={"scorer": Scripted()})
-    outcome = engine.run(until_refused(works, lambda i: [Score("a", "b")]), budget=Budget(tokens=7))
+def test_scores_of_the_reader_count_as_calls(engine_of, works):
+    engine = engine_of(Scripted())
+    outcome = engine.run(until_refused(works, lambda i: [Score("a", "b", role="reader")]), budget=Budget(tokens=7))
     assert outcome.result() == (3, "tokens", 2, 1)
+
+
+def test_what_a_scorer_reads_takes_money_alone(engine_of, works):
+    def work():
+        yield [Score("a " * 50, "b")]
+        return (yield from works.one("on"))
+
+    outcome = engine_of(backends={"scorer": Scripted(), "reader": Scripted()}).run(
+        work(), budget=Budget(tokens=60, calls=1)
+    )
+    assert outcome.result() == "on"
+    dear = engine_of(backends={"scorer": Scripted(prices=Prices(prompt=1e6, output=0))})
+    outcome = dear.run(until_refused(works, lambda i: [Score("a", "b")]), budget=Budget(money=7))
+    assert outcome.result()[:2] == (3, "money")
 
 
 @pytest.mark.parametrize("style", STYLES)
