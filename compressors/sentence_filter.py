@@ -107,9 +107,9 @@ class Rule:
         least = self.threshold or 0.0
         places = [(i, j) for i, one in enumerate(weighed) for j, keep in enumerate(one.keeps) if keep >= least]
 
-        def order(at: Place) -> tuple[bool, float, float, Place]:
-            one = weighed[at[0]]
-            return self.titled and one.units[at[1]].heading, -one.keeps[at[1]], -one.relevance, at
+        def order(at: Place) -> tuple[bool, float, float, bool, Place]:
+            one, heading = weighed[at[0]], weighed[at[0]].units[at[1]].heading
+            return self.titled and heading, -one.keeps[at[1]], -one.relevance, heading, at
 
         return sorted(places, key=order)
 

@@ -62,9 +62,8 @@ def _loaded(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - transformers has n
                 dtype=torch.float32, ignore_mismatched_sizes=True, trust_remote_code=False,
             )  # fmt: skip
     except Exception as wrong:  # transformers raises errors of many kinds, some of them plain ones
-        raise ConfigError(
-            f"{name}: its files make no token classifier ({wrong}): fetch the checkpoint again"
-        ) from wrong
+        why = (str(wrong).splitlines() or [type(wrong).__name__])[0]
+        raise ConfigError(f"{name}: its files make no token classifier ({why}): fetch it again") from wrong
     finally:
         log.setLevel(level)
     wrong_ones = [
