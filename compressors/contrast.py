@@ -39,7 +39,7 @@ def one_by_one(
     Args:
         chosen: sections in the order in which they will be read.
         shares: of each section, how much of it is kept, 0 to 1.
-        segment: ids of a segment.
+        segment: ids of a segment; a short window makes them shorter, so that half of it is left for what was kept.
         asked: the question.
         scorer: who is asked.
 
@@ -48,10 +48,11 @@ def one_by_one(
     """
     weighed: list[list[list[Token]]] = []
     before: Ids = ()
+    most = min(segment, -(-scorer.room(asked.taken, 2 * segment) // 2))
     for one, share in zip(chosen, shares, strict=True):
         weighed.append([])
-        for part in segments_of(one.section, segment):
-            before = _remembered(before, scorer.room(len(asked.ahead) + len(part.ids), len(before)))
+        for part in segments_of(one.section, most):
+            before = _remembered(before, scorer.left(len(asked.ahead) + len(part.ids), len(before)))
             requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.text)]
             replies = yield requests
             given, plain = map(logprobs, requests, replies)

@@ -122,9 +122,13 @@ class LongLLMLingua:
         asked = Asked.of(question.text, self.statement, scorer)
         tokens = tokens_of(context.passages, scorer.pieces, rules=self._rules, words=self.words)
         sections = sections_of(tokens, scorer.room(asked.taken, self.section))
+        # 1. How likely does each document make the question?
         found = yield from ranked(sections, asked, scorer, plain=self.form == "fast")
+        # 2. The best ones, until there is somewhat more than the budget holds.
         chosen = enough(found, context.passages, counter, budget + self.coarse)
+        # 3. What matters most is not to be in the middle.
         places = arranged(chosen, len(context.passages), self.order)
+        # 4., 5. The better a document the more of it, and of each the tokens that the question makes likelier.
         share = common_share(chosen, context.passages, counter, budget)
         wanted = yield from self._wanted(chosen, places, share, asked, scorer)
         passages = self._scored(context.passages, found, places)

@@ -55,12 +55,13 @@ class Scorer:
         Raises:
             DoesNotFit: the window leaves next to nothing.
         """
-        window = self.facts.window
-        if window is None:
-            return wanted
-        if window - taken < _LEAST:
-            raise DoesNotFit(self.facts.name, taken + _LEAST, window)
-        return min(wanted, window - taken)
+        if self.facts.window is not None and self.facts.window - taken < _LEAST:
+            raise DoesNotFit(self.facts.name, taken + _LEAST, self.facts.window)
+        return self.left(taken, wanted)
+
+    def left(self, taken: int, wanted: int) -> int:
+        """The same, and nothing where the window leaves nothing."""
+        return wanted if self.facts.window is None else max(0, min(wanted, self.facts.window - taken))
 
     def score(self, prefix: Ids, target: Ids, purpose: str, *, whole: bool = False) -> Score:
         """The request for the log-probabilities of `target` after `prefix`; `whole` asks for the prefix's too."""

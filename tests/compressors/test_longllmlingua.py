@@ -138,6 +138,13 @@ class TestBothForms:
         assert kept_words(found) == 150
         assert max(len(request.prefix) + len(request.target) for request in scorer.asked) <= 80
 
+    @pytest.mark.parametrize("window", [70, 97, 256])
+    def test_any_window_that_leaves_room_will_do(self, form, window):
+        scorer = Scorer(window=window)
+        found = scorer.compress(LongLLMLingua(form), 150, context({"long": " ".join(TEXTS.values()) * 6, **TEXTS}))
+        assert kept_words(found) == 150
+        assert max(len(request.prefix) + len(request.target) for request in scorer.asked) <= window
+
     def test_a_question_that_takes_the_window_is_an_error(self, form):
         with pytest.raises(DoesNotFit, match="window of 80"):
             Scorer(window=80).compress(LongLLMLingua(form), 30, question=Question("rent " * 80))
