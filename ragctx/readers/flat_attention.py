@@ -31,13 +31,22 @@ _now = threading.local()  # the parts of the forward pass this thread is in
 class Part:
     """Queries `rows` see keys `keys` (half-open ranges), narrowed by `mask` of shape (queries, keys) where given.
 
-    With `causal`, keys and queries are the same tokens and each sees itself and what stands before it.
+    With `causal`, keys and queries are the same tokens and each sees itself and what stands before it. The keys
+    `before` come first, wherever they stand in the buffer.
     """
 
     rows: tuple[int, int]
     keys: tuple[int, int]
     mask: torch.Tensor | None = None
     causal: bool = False
+    before: tuple[int, int] = (0, 0)
+
+    def seen(self, buffer: torch.Tensor) -> torch.Tensor:
+        """The keys, or values, that the queries look at."""
+        begin, end = self.before
+        if begin == end or end == self.keys[0]:
+            return buffer[:, :, begin if begin < end else self.keys[0] : self.keys[1]]
+        return torch.cat((buffer[:, :, begin:end], buffer[:, :, slice(*self.keys)]), dim=2)
 
     @classmethod
     def of_one(cls, start: int, begin: int, end: int) -> Part:
@@ -128,8 +137,8 @@ def _attend(
     outputs = [
         torch.nn.functional.scaled_dot_product_attention(
             query[:, :, slice(*part.rows)],
-            key[:, :, slice(*part.keys)],
-            value[:, :, slice(*part.keys)],
+            part.seen(key),
+            part.seen(value),
             attn_mask=part.mask,
             is_causal=part.causal,
             scale=scaling,

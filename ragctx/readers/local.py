@@ -22,12 +22,13 @@ from ragctx.loading import LOADING
 from ragctx.models import ModelFacts
 from ragctx.readers import local_speed
 from ragctx.readers.local_counter import TokenizerCounter
+from ragctx.readers.local_scoring import Scoring, scored
 from ragctx.readers.local_weights import Checkpoint, find, uninstalled
 from ragctx.readers.loops import period, surplus
 from ragctx.readers.prefix import PrefixStore, groups
 from ragctx.readers.text_stream import TextStream
 from ragctx.types import Prices
-from ragctx.work import Completion, Failure, Generate, Reply, Request, Sampling, Score, Scores
+from ragctx.work import Completion, Failure, Generate, Reply, Request, Sampling, Score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,17 +144,25 @@ class LocalReader:
         """One reply for each request, in order; `emit(i, text)` is told request i's new text as it is written."""
         replies: dict[int, Reply] = {}
         writings: dict[int, _Writing] = {}
+        scorings: dict[int, Scoring] = {}
         for i, request in enumerate(requests):
             try:
                 if isinstance(request, Generate):
                     writings[i] = self._begin(request, partial(emit, i))
+                elif isinstance(request, Score):
+                    scorings[i] = self._scoring(request)
                 else:
-                    replies[i] = self._score(request)
+                    replies[i] = Failure(
+                        "bad_request", f"{self.facts.name} answers no {type(request).__name__}: name an encoder"
+                    )
             except DoesNotFit as long:
                 replies[i] = Failure("too_long", str(long))
             except ValueError as refused:
                 replies[i] = Failure("bad_request", str(refused))
         self._generate(writings, replies)
+        if scorings:
+            answers = scored(self._loaded(), self._store, list(scorings.values()), self._chunk)
+            replies |= dict(zip(scorings, answers, strict=True))
         return [replies[i] for i in range(len(requests))]
 
     def close(self) -> None:
@@ -191,23 +200,10 @@ class LocalReader:
         seconds = (time.perf_counter() - started) / len(members)  # of the machine's time, not of waiting
         return {i: _completion(members[i], going[i].cached, seconds) for i in members}
 
-    def _score(self, request: Request) -> Reply:
-        if not isinstance(request, Score):
-            return Failure("bad_request", f"{self.facts.name} answers no {type(request).__name__}: name an encoder")
-        before, _ = self._counter.pieces(request.prefix)
-        target, offsets = self._counter.pieces(request.target)
-        begin = self._checkpoint.begin
-        before = before or ([begin] if begin is not None else [])
-        if not before:
-            raise ValueError("this model has no token that begins a text: give the score a prefix")
-        self.facts.must_fit(len(before) + len(target))
-        model = self._loaded()
-        from ragctx.readers.scoring import score
-
-        started = time.perf_counter()
-        tokens = np.asarray([*before, *target], dtype=np.int32)
-        logprobs = score(model, self._store, tokens, len(before), min(self._chunk, 512)) if target else []
-        return Scores(tuple(logprobs), tuple(target), tuple(offsets), len(tokens), time.perf_counter() - started)
+    def _scoring(self, request: Score) -> Scoring:
+        scoring = Scoring.of(request, self._counter, self._checkpoint.begin)
+        self.facts.must_fit(scoring.size)
+        return scoring
 
     def _loaded(self) -> LocalModel:
         if self._model is None:

@@ -19,6 +19,7 @@ from ragctx.errors import ConfigError
 from ragctx.readers.flat_attention import NAME, FlatCache, Part
 from ragctx.readers.gguf import without_bars
 
+ROWS = 64  # guesses over the vocabulary held at once: 12 MB in float32 for 49,000 tokens, so that they stay cached
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -39,6 +40,7 @@ class LocalModel:
             torch.set_num_threads(threads)
         self._model = _load(folder, dtype)
         self._check(folder.name)
+        self._head = self._found_head()
 
     def forward(
         self,
@@ -47,7 +49,7 @@ class LocalModel:
         positions: NDArray[np.int64],
         slots: NDArray[np.int64],
         parts: tuple[Part, ...],
-        rows: Sequence[int] = (),
+        rows: Sequence[int] | NDArray[np.int64] = (),
     ) -> torch.Tensor:
         """Compute tokens into the cache.
 
@@ -64,16 +66,93 @@ class LocalModel:
         """
         cache.aim(slots, parts)
         with torch.inference_mode():
-            output = self._model(
-                input_ids=torch.from_numpy(tokens.astype(np.int64))[None],
-                attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool),  # four dimensions: taken as it is
-                position_ids=torch.as_tensor(positions, dtype=torch.long)[None],
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=torch.as_tensor(rows, dtype=torch.long),
-            )
+            wanted = torch.as_tensor(rows, dtype=torch.long)
+            output = self._model(**_inputs(tokens, positions, cache), logits_to_keep=wanted)
         logits: torch.Tensor = output.logits[0].float()
         return logits
+
+    def logprobs(
+        self,
+        cache: FlatCache,
+        tokens: NDArray[np.int32],
+        positions: NDArray[np.int64],
+        slots: NDArray[np.int64],
+        parts: tuple[Part, ...],
+        rows: NDArray[np.int64],
+        targets: NDArray[np.int32],
+    ) -> NDArray[np.float64]:
+        """Compute tokens into the cache; how likely given tokens are after some of them.
+
+        Args:
+            cache: where their keys and values go.
+            tokens: token ids, shape (n,).
+            positions: of each token in its own sequence.
+            slots: of each token in the cache.
+            parts: which of them see which slots.
+            rows: places among `tokens`, each as often as it is asked about.
+            targets: for each row the id of a token that may come next.
+
+        Returns:
+            natural logarithms of probabilities, shape (len(rows),).
+        """
+        asked, which = np.unique(rows, return_inverse=True)
+        if self._head is None:
+            states = self.forward(cache, tokens, positions, slots, parts, asked)
+        else:
+            states = self._hidden(cache, tokens, positions, slots, parts)[torch.as_tensor(asked)]
+        found = np.empty(len(rows))
+        for begin in range(0, len(asked), ROWS):
+            these = np.flatnonzero((which >= begin) & (which < begin + ROWS))
+            block, wanted = states[begin : begin + ROWS], torch.as_tensor(targets[these], dtype=torch.long)
+            found[these] = self._likely(block, torch.as_tensor(which[these] - begin), wanted).numpy()
+        return found
+
+    def _likely(self, states: torch.Tensor, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities of targets, each after the state in its row; `states` are logits where no head is apart."""
+        with torch.inference_mode():
+            if self._head is None:
+                return states[rows, targets] - states.logsumexp(-1)[rows]
+            logits = self._head(states).float()
+            if states.dtype == torch.float32:
+                return logits[rows, targets] - logits.logsumexp(-1)[rows]
+            return self._exactly(states, logits, rows, targets)
+
+    def _exactly(
+        self, states: torch.Tensor, logits: torch.Tensor, rows: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor:
+        """As `_likely`, the logits that count most computed anew: a half-precision logit is off by up to 0.06.
+
+        Those are the target's and the best one's. The others' errors cancel in the sum.
+        """
+        best = logits.argmax(-1)
+        top = self._exact(states, best)
+        logits.scatter_(-1, best[:, None], top[:, None])
+        own = self._exact(states[rows], targets)
+        return torch.minimum(own - logits.logsumexp(-1)[rows], own.new_zeros(()))
+
+    def _exact(self, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """The float32 logit of one token for each state."""
+        found = (states.float() * self._head.weight[tokens].float()).sum(-1)
+        return found if self._head.bias is None else found + self._head.bias[tokens].float()
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it knows."""
+        return int(self._model.get_input_embeddings().weight.shape[0])
+
+    def _hidden(
+        self,
+        cache: FlatCache,
+        tokens: NDArray[np.int32],
+        positions: NDArray[np.int64],
+        slots: NDArray[np.int64],
+        parts: tuple[Part, ...],
+    ) -> torch.Tensor:
+        cache.aim(slots, parts)
+        with torch.inference_mode():
+            output = self._model.base_model(**_inputs(tokens, positions, cache))
+        states: torch.Tensor = output.last_hidden_state[0]
+        return states
 
     def _check(self, name: str) -> None:
         """Two short sequences with a shared prefix must get the logits that the plain forward pass gives them.
@@ -90,6 +169,21 @@ class LocalModel:
         for a, b in zip(plain, ours, strict=True):
             if float((a - b).norm() / a.norm()) > 0.02:
                 raise ConfigError(_unfit(name))
+
+    def _found_head(self) -> Any:  # noqa: ANN401 - transformers has no types
+        """What makes logits of the last states, where that is one matrix and nothing else; None where it is not."""
+        head = self._model.get_output_embeddings()
+        if not isinstance(head, torch.nn.Linear):
+            return None
+        tokens, places = np.arange(3, 13, dtype=np.int32), np.arange(10)
+        laid = (tokens, places, places, (Part.of_one(0, 0, 10),))
+        whole = self.forward(FlatCache(10), *laid, range(10))
+        try:
+            with torch.inference_mode():
+                apart = head(self._hidden(FlatCache(10), *laid)).float()
+        except (AttributeError, TypeError, RuntimeError, ValueError):
+            return None
+        return head if torch.allclose(whole, apart, rtol=1e-3, atol=1e-3) else None
 
     def _plain(self, tokens: NDArray[np.int32]) -> torch.Tensor:
         with torch.inference_mode():
@@ -109,6 +203,16 @@ class LocalModel:
             mask[begin - prefix : end - prefix, begin:end] = torch.ones(end - begin, end - begin).tril() > 0
         part = Part((0, len(own)), (0, int(ends[-1])), mask)
         return self.forward(cache, own, positions, np.arange(prefix, ends[-1]), (part,), list(ends[1:] - prefix - 1))
+
+
+def _inputs(tokens: NDArray[np.int32], positions: NDArray[np.int64], cache: FlatCache) -> dict[str, Any]:
+    return {
+        "input_ids": torch.from_numpy(tokens.astype(np.int64))[None],
+        "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool),  # four dimensions: taken as it is
+        "position_ids": torch.as_tensor(positions, dtype=torch.long)[None],
+        "past_key_values": cache,
+        "use_cache": True,
+    }
 
 
 def _unfit(name: str) -> str:
