@@ -19,7 +19,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict
 
 from ragctx import registry
-from ragctx.assembly import AUTO
+from ragctx.assembly import AUTO, open_reader, open_scorer
 from ragctx.contracts import Backend, Compressor, Costed
 from ragctx.encoders import DEFAULT as ENCODER
 from ragctx.encoders import RANKER, available, open_encoder, open_ranker
@@ -27,8 +27,6 @@ from ragctx.engine import Engine
 from ragctx.errors import ConfigError
 from ragctx.integrations.narrowing import Narrow
 from ragctx.models import ModelFacts, Models
-from ragctx.readers import DEFAULT as READER
-from ragctx.readers import missing, open_model
 from ragctx.readers.scripted import Scripted
 from ragctx.strategies.reranking import Reranking
 from ragctx.types import Context, Passage, Question, Span
@@ -202,7 +200,7 @@ def _open(role: str, model: object) -> Backend | None:
         return open_ranker(model)
     if role == "encoder":
         return None if model == AUTO and not available(ENCODER) else open_encoder(ENCODER if model == AUTO else model)
-    return None if model == AUTO and missing(READER) else open_model(READER if model == AUTO else model)
+    return open_scorer(model) if role == "scorer" else open_reader(model)[0]
 
 
 def _no_model(requests: Sequence[Request]) -> Sequence[Reply]:
