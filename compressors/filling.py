@@ -115,7 +115,7 @@ class Filling:
     def _use_what_is_left(self, skipped: Iterable[Place]) -> None:
         left, tries = self.budget - self._spent(), _TRIED
         for place in skipped:
-            for step in self._steps_to(place, left + _SLACK) if left > 0 and tries else ():
+            for step in self._steps_to(place, left + _SLACK) if tries > 0 else ():
                 self._take(step)
                 spent = self._spent()
                 if spent <= self.budget:
