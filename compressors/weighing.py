@@ -40,7 +40,7 @@ class Weighed:
 
 
 def weigh(
-    question: Question, passages: Sequence[Passage], budget: int, models: Models
+    question: Question, passages: Sequence[Passage], room: int, models: Models
 ) -> Work[tuple[list[Weighed], str]]:
     """Every passage weighed, and a note where the ranker could not do it as meant.
 
@@ -50,7 +50,7 @@ def weigh(
     Args:
         question: what is asked.
         passages: in any order; blank ones are not sent.
-        budget: tokens that may be kept of all of them; see `sentences`.
+        room: tokens that may be kept of all of them, about; see `sentences`.
         models: facts; the role "ranker" is asked.
 
     Raises:
@@ -60,7 +60,7 @@ def weigh(
         raise ConfigError("pruning needs a ranker: name one, e.g. Pipeline.over(..., ranker='extractive')")
     if not models.can("ranker", "Rerank"):
         raise ConfigError(f"{models.of('ranker').name} cannot rank: name another ranker, e.g. ranker='extractive'")
-    divided = [sentences(passage.text, budget) for passage in passages]
+    divided = [sentences(passage.text, room) for passage in passages]
     asked = [i for i, found in enumerate(divided) if found]
     if not asked:
         return [Weighed(passage, (), (), 0.0) for passage in passages], ""

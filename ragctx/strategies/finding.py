@@ -84,6 +84,14 @@ def without_models(work: Work[T]) -> T | None:
     return None
 
 
+def paged(passages: tuple[Passage, ...], corpus: Corpus) -> tuple[Passage, ...]:
+    """The passages, each with the page that it begins on, where its document has pages."""
+    return tuple(
+        replace(p, page=corpus.document(p.spans[0].document).page(p.spans[0].start)) if p.spans and not p.derived else p
+        for p in passages
+    )
+
+
 def titles(passages: tuple[Passage, ...], corpus: Corpus) -> tuple[str, ...]:
     """For each passage what its document is about."""
     return tuple(titled(corpus.document(p.spans[0].document)) if p.spans else p.source for p in passages)
