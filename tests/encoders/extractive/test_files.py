@@ -75,6 +75,15 @@ def test_weights_are_checked_against_the_card(folder):
         opened(folder)
 
 
+def test_a_tokenizer_is_checked_where_the_card_knows_it(folder):
+    changed(folder, tokenizer_sha256=hashlib.sha256((folder / TOKENIZER).read_bytes()).hexdigest())
+    opened(folder)
+    words = (folder / TOKENIZER).read_text(encoding="utf-8")
+    (folder / TOKENIZER).write_text(words.replace('"lowercase":true', '"lowercase":false'), encoding="utf-8")
+    with pytest.raises(StoreCorrupt, match=r"tokenizer.*is not the file"):
+        opened(folder)
+
+
 def test_weights_cut_short(folder):
     (folder / MODEL).write_bytes((folder / MODEL).read_bytes()[:1_000_000])
     with pytest.raises(StoreCorrupt, match="checksum"):

@@ -139,11 +139,17 @@ def test_nothing_to_read(serve):
     assert none == Relevances(())
 
 
-@pytest.mark.parametrize("query", ["", "  \n", "\x00", "\u200b"])
-def test_a_query_without_anything_is_refused(serve, query):
+@pytest.mark.parametrize("query", ["", "  \n", "\x00", "\u200b", "?!...", "\U0001f642", "\u16a0\u16c7", "a" * 200])
+def test_a_query_without_a_word_is_refused(serve, query):
     refused, served = serve(Rerank(query, (TEXT,)), Rerank("Who?", (TEXT,)))
     assert (refused.kind, "ask in words" in refused.message) == ("bad_request", True)
     assert isinstance(served, Relevances)
+
+
+def test_a_query_in_letters_that_the_vocabulary_lacks_is_refused(serve):
+    strange, mixed = serve(Rerank("谁写了这份报告 1?", (TEXT,)), Rerank("Who wrote 报告?", (TEXT,)))
+    assert (strange.kind, "letters" in strange.message) == ("bad_request", True)
+    assert isinstance(mixed, Relevances)
 
 
 @pytest.mark.parametrize(
