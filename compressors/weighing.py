@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from pathlib import PurePosixPath
 from typing import cast
 
 from ragctx.compressors.units import Unit, sentences, units
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.types import Passage, Question
+from ragctx.types.names import worded
 from ragctx.work import Relevances, Rerank, Work, raised
-
-_SEPARATORS = re.compile(r"[\s_\-]+")
-_EXTENSION = re.compile(r"\.\w{1,5}(#\d+)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ def titles(passages: Sequence[Passage]) -> tuple[str, ...]:
         >>> titles([Passage("Rent is due.", (), "leases/kestrel-wharf_2024.md")])
         ('kestrel wharf 2024',)
     """
-    return tuple(_SEPARATORS.sub(" ", _EXTENSION.sub("", PurePosixPath(p.source).name)).strip() for p in passages)
+    return tuple(worded(passage.source) for passage in passages)
 
 
 def _together(query: str, passages: Sequence[Passage], divided: Sequence[Ranges]) -> Work[Weights]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePath
 from typing import TypeVar, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ from ragctx.models import Models
 from ragctx.registry import make, options
 from ragctx.types import Context, Document, Line, Passage, Question, Range
 from ragctx.types.costs import ZERO
+from ragctx.types.names import worded
 from ragctx.work import Work
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ def titled(document: Document) -> str:
         >>> titled(Document("leases/berlin_office-2020.txt", "...")), titled(Document("a.txt", "...", title="Lease"))
         ('berlin office 2020', 'Lease')
     """
-    return document.title or PurePath(document.id).stem.replace("_", " ").replace("-", " ")
+    return document.title or worded(document.id)
 
 
 def _openings(found: Context, view: Corpus, limit: int) -> Context:
