@@ -15,7 +15,7 @@ from testset import Words, answered
 from weighers import Weigh
 
 from ragctx import Pipeline, Questions
-from ragctx.evaluation.metrics import token_f1
+from ragctx.evaluation.metrics import exact_match, token_f1
 from ragctx.evaluation.scoring import correct
 from ragctx.prompts import Prompt, shipped
 from ragctx.readers import open_model
@@ -85,8 +85,11 @@ def side_by_side(readers: Sequence[str], examples: Sequence[Example]) -> list[di
             answers = [pipeline.ask(example.question, strategy=strategy) for example in asked]
             seconds = (time.perf_counter() - start) / len(asked)
         f1 = float(np.mean([token_f1(a.text, answered(e)) for a, e in zip(answers, asked, strict=True)]))
+        em = float(np.mean([exact_match(a.text, answered(e)) for a, e in zip(answers, asked, strict=True)]))
+        declined = float(np.mean([not answer.answerable for answer in answers]))
         name = Path(reader.removeprefix("local:")).name if strategy != "extract" else "none"
-        told.append({"strategy": strategy, "reader": name, "f1": round(f1, 4), "seconds": round(seconds, 3)})
+        row = {"f1": round(f1, 4), "em": round(em, 4), "declined": round(declined, 4), "seconds": round(seconds, 3)}
+        told.append({"strategy": strategy, "reader": name, "questions": len(asked), **row})
     return told
 
 
