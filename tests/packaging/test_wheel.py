@@ -38,6 +38,8 @@ def test_the_wheel_holds_ragctx_and_nothing_else_at_top_level(wheel: Path) -> No
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"ragctx"}
     assert {"ragctx/py.typed", "ragctx/retrievers/bm25.py", "ragctx/routing/policy.toml"} <= set(names)
+    weights = {f"ragctx/encoders/extractive/weights/{name}" for name in ("reader.onnx", "tokenizer.json", "card.json")}
+    assert weights <= set(names)
 
 
 def test_it_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
