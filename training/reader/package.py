@@ -1,16 +1,25 @@
-"""The last stage: trained weights become the files that the product reads."""
+"""The last stage: trained weights become the files that the product reads.
+
+    python -m training.reader.package --data DATA --encoder ENCODER --out OUT [--runs RUN.json ...]
+
+makes them anew of `OUT/reader.pt`; `--runs` tells what the training was, one run a file and the first one first, where
+`OUT/runs.json` does not.
+"""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from tokenizers import Tokenizer
 
+from ragctx.errors import ConfigError
 from training.reader import export, scores
 from training.reader.calibrate import calibrated
 from training.reader.examples import Example
@@ -27,7 +36,7 @@ MEASURED = 400
 """Questions of the dev part that probabilities are fitted on and the card's figures are taken from."""
 
 
-def package(reader: Reader, tokenizer: Path, data: Path, out: Path, run: dict[str, str]) -> Path:
+def package(reader: Reader, tokenizer: Path, data: Path, out: Path, runs: Sequence[Mapping[str, str]]) -> Path:
     """Calibrate, export and describe a reader.
 
     Args:
@@ -35,7 +44,7 @@ def package(reader: Reader, tokenizer: Path, data: Path, out: Path, run: dict[st
         tokenizer: its `tokenizer.json`.
         data: folder of data sets; only the dev part is looked at.
         out: folder to make `weights/` in, and `full.onnx` beside it.
-        run: what the training was, for the card.
+        runs: what the training was, for the card: every run that these weights have been through, the first one first.
 
     Returns:
         The folder with `reader.onnx`, `tokenizer.json` and `card.json`.
@@ -58,7 +67,7 @@ def package(reader: Reader, tokenizer: Path, data: Path, out: Path, run: dict[st
         "licence": LICENCE,
         "encoder": ENCODER,
         "trained_on": [source.name for source in SOURCES if source.trained],
-        "run": run,
+        "runs": list(map(dict, runs)),
         "dev": measured(dev, look),
     }
     (weights / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
@@ -93,3 +102,31 @@ def _opened(file: Path) -> Tokenizer:
     tokenizer = Tokenizer.from_file(str(file))
     tokenizer.enable_truncation(LONGEST, strategy="only_second")
     return tokenizer
+
+
+def main(said: Sequence[str] | None = None) -> None:
+    """Package the weights of a run that is through.
+
+    Raises:
+        ConfigError: nobody tells what the training was.
+    """
+    parser = argparse.ArgumentParser(prog="python -m training.reader.package", description=__doc__)
+    for name in ("data", "encoder", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, nargs="+", help="files of one JSON object each, of strings")
+    options = parser.parse_args(said)
+    reader = Reader.over(options.encoder)
+    reader.load_state_dict(torch.load(options.out / "reader.pt", weights_only=True))
+    package(reader, options.encoder / "tokenizer.json", options.data, options.out, _runs(options.runs, options.out))
+
+
+def _runs(files: Sequence[Path] | None, out: Path) -> list[dict[str, str]]:
+    told = files or [out / "runs.json"]
+    if missing := [str(file) for file in told if not file.exists()]:
+        raise ConfigError(f"what was the training? {', '.join(missing)} is not there: name its runs with --runs")
+    read_ = [json.loads(file.read_text(encoding="utf-8")) for file in told]
+    return [run for one in read_ for run in (one if isinstance(one, list) else [one])]
+
+
+if __name__ == "__main__":
+    main()
