@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 from ragctx.errors import ConfigError
 from training.reader import export, scores
 from training.reader.calibrate import calibrated
+from training.reader.card import LIMITS, described
 from training.reader.examples import Example
 from training.reader.features import LONGEST
 from training.reader.model import Reader
@@ -61,16 +62,19 @@ def package(reader: Reader, tokenizer: Path, data: Path, out: Path, runs: Sequen
         "version": VERSION,
         "made": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "sha256": hashlib.sha256((weights / "reader.onnx").read_bytes()).hexdigest(),
+        "tokenizer_sha256": hashlib.sha256(written.read_bytes()).hexdigest(),
         "width": reader.encoder.config.hidden_size,
         "longest": LONGEST,
         "calibration": calibrated(dev, look),
         "licence": LICENCE,
         "encoder": ENCODER,
         "trained_on": [source.name for source in SOURCES if source.trained],
+        "limits": list(LIMITS),
         "runs": list(map(dict, runs)),
         "dev": measured(dev, look),
     }
     (weights / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    (weights / "MODEL_CARD.md").write_text(described(card), encoding="utf-8")
     return weights
 
 
