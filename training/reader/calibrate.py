@@ -59,12 +59,16 @@ def keep(seen: Sequence[tuple[Example, Sequence[Seen]]]) -> list[float]:
 
 
 def answer(seen: Sequence[tuple[Example, Sequence[Seen]]]) -> dict[str, float]:
-    """Weights of a stretch's score and of its passage's relevance for the probability that the stretch is right."""
+    """Weights of a stretch's score and of its passage's relevance for the probability that the stretch is right.
+
+    Of every passage the best stretch alone: the others of a relevant passage are wrong because that one is right, and
+    would teach that relevance speaks against an answer.
+    """
     rows, right = [], []
     for example, group in seen:
         truth = [example.passage.text[start:end] for start, end in example.answers]
         for each in group:
-            for place, text in zip(each.answers, each.said, strict=True):
+            for place, text in zip(each.answers[:1], each.said[:1], strict=True):
                 rows.append([place.score, each.relevance])
                 right.append(token_f1(text, truth) >= RIGHT)
     (score, weight), offset = _fitted(rows, right)
