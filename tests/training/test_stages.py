@@ -97,7 +97,7 @@ def test_a_run_that_begins_elsewhere_is_another_run(data: Path, encoder: Path, t
     from training.reader.__main__ import earlier, main
 
     def given(out: str) -> list[str]:
-        common = ["--data", str(data), "--encoder", str(encoder), "--threads", "1", "--limit", "12", "--cloze", "0"]
+        common = ["--data", str(data), "--encoder", str(encoder), "--threads", "1", "--limit", "36", "--cloze", "0"]
         return [*common, "--epochs", "1", "--out", str(tmp_path / out)]
 
     main(given("a"))

@@ -82,7 +82,9 @@ def logit(probability: float) -> float:
 
 
 def _fitted(rows: Sequence[Sequence[float]], gold: Sequence[bool]) -> tuple[list[float], float]:
+    """Weights and offset; one made-up row of each kind amid the others keeps them finite where all are of one kind."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=100.0).fit(np.array(rows), np.array(gold))
+    middle = np.mean(rows, axis=0)
+    model = LogisticRegression(C=100.0).fit(np.array([*rows, middle, middle]), np.array([*gold, True, False]))
     return [round(float(weight), 4) for weight in model.coef_[0]], round(float(model.intercept_[0]), 4)

@@ -29,8 +29,8 @@ def changed(folder, **values):
     (folder / CARD).write_text(json.dumps({key: value for key, value in card.items() if value is not None}))
 
 
-def test_a_copy_is_the_same_model(folder):
-    packaged = open_ranker(threads=1)
+def test_a_copy_is_the_same_model(tmp_path):
+    packaged, folder = open_ranker(threads=1), shutil.copytree(PACKAGED, tmp_path / "copy")
     assert opened(folder).facts.identity == packaged.facts.identity
     assert served(folder)[0].values == packaged.serve([ASKED], lambda index, text: None)[0].values
 
