@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from testset import NQ, WIKI, answered, sample
+from testset import NQ, WIKI, answered
 
 from ragctx import Corpus, Pipeline, Questions
 from ragctx.encoders import open_ranker
@@ -30,7 +30,7 @@ from ragctx.engine import SqliteStore
 from ragctx.evaluation.scoring import Score, correct
 from ragctx.strategies import Extract
 from ragctx.types import Answer, Document, Question
-from training.reader.examples import Example, Passage, found, share
+from training.reader.examples import Example, Passage, found, sample, share
 from training.reader.sets import read
 
 SETS = (WIKI, "covidqa", "fairytaleqa", NQ)
@@ -116,7 +116,7 @@ def balanced(every: Sequence[Case], count: int) -> list[Case]:
 
 
 def _some(group: Sequence[Case], count: int) -> list[Case]:
-    return [group[place] for place in sorted(sample(range(len(group)), count))]  # type: ignore[type-var,index]
+    return [group[place] for place in sorted(sample(range(len(group)), count))]
 
 
 @contextmanager

@@ -82,8 +82,10 @@ def asked(wanted: argparse.Namespace, name: str) -> list[Any]:
     """The questions of a set that this run asks."""
     import testset
 
+    from training.reader.examples import sample
+
     group, _ = testset.test(wanted.data).get(name, ([], None))
-    return testset.sample(group, wanted.questions)
+    return sample(group, wanted.questions)
 
 
 def _reading(wanted: argparse.Namespace) -> Figures:
@@ -223,10 +225,12 @@ def _downstream(wanted: argparse.Namespace) -> Figures:
     import testset
     import weighers
 
+    from training.reader.examples import sample
+
     reader = f"local:{wanted.model}"
     questions, (_, words) = asked(wanted, testset.WIKI), testset.test(wanted.data)[testset.WIKI]
     weigh = weighers.model(ranker(wanted.ranker, wanted.threads))
-    few = testset.sample(questions, min(wanted.questions or 100, 100))
+    few = sample(questions, min(wanted.questions or 100, 100))
     return {
         "downstream": downstream.on_pruned(reader, few, words, weigh),
         "side_by_side": downstream.side_by_side(["local:smollm2-135m", reader], few),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import sys
 from collections.abc import Sequence
@@ -75,13 +74,6 @@ def unseen(every: Sequence[Example]) -> list[Example]:
         for example in every
         if example.part == "test"
     ]
-
-
-def sample(examples: Sequence[Example], count: int, seed: int = 0) -> list[Example]:
-    """At most so many of them; all where `count` is 0."""
-    if not 0 < count < len(examples):
-        return list(examples)
-    return random.Random(seed).sample(list(examples), count)
 
 
 def wanted(example: Example) -> list[tuple[int, int]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
-from ragctx.folders import cache_folder
+from ragctx.corpus.files import write_whole
+from ragctx.folders import cache_folder, cache_path
 from ragctx.types import Speed
 
 
@@ -16,7 +15,7 @@ def known(key: str) -> Speed | None:
     Args:
         key: the model's identity with whatever else its speed depends on.
     """
-    path = _path(key)
+    path = cache_path("speed") / _name(key)
     try:
         stored = json.loads(path.read_text("utf-8"))
         return Speed(float(stored["prompt"]), float(stored["output"]))
@@ -28,16 +27,9 @@ def known(key: str) -> Speed | None:
 
 def keep(key: str, speed: Speed) -> None:
     """Store a measured speed."""
-    path = _path(key)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8", opener=_private) as file:
-        json.dump({"prompt": round(speed.prompt, 2), "output": round(speed.output, 2)}, file)
-    temporary.replace(path)
+    told = {"prompt": round(speed.prompt, 2), "output": round(speed.output, 2)}
+    write_whole(cache_folder("speed") / _name(key), json.dumps(told).encode())
 
 
-def _path(key: str) -> Path:
-    return cache_folder("speed") / f"{key.replace(':', '-').replace('/', '-')}.json"
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _name(key: str) -> str:
+    return f"{key.replace(':', '-').replace('/', '-')}.json"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from ragctx.corpus.chunking import Chunking
 from ragctx.corpus.chunks import cut
 from ragctx.errors import ConfigError
 from training.reader.cloze import questions
-from training.reader.examples import Example, Passage
+from training.reader.examples import Example, Passage, sample
 from training.reader.features import opened
 from training.reader.hardest import hardest, weigher
 from training.reader.loop import Rates, Trainer
@@ -94,9 +93,7 @@ def chosen(options: argparse.Namespace) -> list[Example]:
     every = [example for example in mine(read(options.data)) if example.part == "train"]
     if not every:
         raise ConfigError(f"no question to train on in {options.data}: it needs SET/normalized.jsonl (see sets.py)")
-    if not 0 < options.limit < len(every):
-        return every
-    return random.Random(options.seed).sample(every, options.limit)
+    return sample(every, options.limit, options.seed)
 
 
 def planned(options: argparse.Namespace, examples: list[Example], passages: list[Passage]) -> Plan:

@@ -12,19 +12,17 @@ import argparse
 import datetime
 import hashlib
 import json
-import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 
 from ragctx.errors import ConfigError
 from training.reader import export, scores
 from training.reader.calibrate import calibrated
 from training.reader.card import LIMITS, described
-from training.reader.examples import Example
-from training.reader.features import LONGEST
+from training.reader.examples import Example, sample
+from training.reader.features import LONGEST, opened
 from training.reader.model import Reader
 from training.reader.negatives import mine, unpaired
 from training.reader.sets import SOURCES, read
@@ -55,8 +53,8 @@ def package(reader: Reader, tokenizer: Path, data: Path, out: Path, runs: Sequen
     export.full(reader, out / "full.onnx")
     export.int8(out / "full.onnx", weights / "reader.onnx")
     written = _tokenizer(tokenizer, weights / "tokenizer.json")
-    dev = sample(unpaired(e for e in mine(read(data)) if e.part == "dev"))
-    look = scores.looker(reader, _opened(written))
+    dev = sample(unpaired(e for e in mine(read(data)) if e.part == "dev"), MEASURED)
+    look = scores.looker(reader, opened(str(written)))
     card = {
         "name": NAME,
         "version": VERSION,
@@ -78,12 +76,6 @@ def package(reader: Reader, tokenizer: Path, data: Path, out: Path, runs: Sequen
     return weights
 
 
-def sample(examples: Sequence[Example], most: int = MEASURED) -> list[Example]:
-    """Some of the examples, the same ones every time."""
-    every = list(examples)
-    return every if len(every) <= most else random.Random(0).sample(every, most)
-
-
 def measured(examples: Sequence[Example], look: scores.Look) -> dict[str, dict[str, float]]:
     """What the model can do on questions that it was not trained on."""
     found = {
@@ -100,12 +92,6 @@ def _tokenizer(source: Path, file: Path) -> Path:
     table["truncation"] = table["padding"] = None
     file.write_text(json.dumps(table, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     return file
-
-
-def _opened(file: Path) -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.enable_truncation(LONGEST, strategy="only_second")
-    return tokenizer
 
 
 def main(said: Sequence[str] | None = None) -> None:

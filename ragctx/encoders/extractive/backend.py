@@ -78,11 +78,11 @@ class Extractive:
 
     def close(self) -> None:
         """Let go of the model and its threads; what was learnt of its speed is kept for later plans."""
-        if self._spent[0] >= _ENOUGH and (speed := self.facts.speed):
-            speeds.keep(self._key, speed)
         if self._session is not None:
             self._session.close()
         self._session = None
+        if self._spent[0] >= _ENOUGH and (speed := self.facts.speed):
+            speeds.keep(self._key, speed)
 
     def _opened(self) -> Session:
         if self._session is None:
