@@ -96,7 +96,9 @@ class Ranking:
         made = []
         for number, text in enumerate(request.texts):
             tokens = known[text]
-            first, last = tokens.within(request.units[number] if request.units else ())
+            units = request.units[number] if request.units else ()
+            # A blank one is nobody's: a token beside it may reach over it where the vocabulary drops the character.
+            first, last = tokens.within([(s, e) if text[s:e].strip() else (s, s) for s, e in units])
             begin = leads[request.titles[number] if request.titles else ""]
             over = passes(begin, tokens, borders[1], longest, np.unique(first).tolist())
             made.append(Ranked(text, tokens, tuple(over), first, last))

@@ -90,6 +90,11 @@ def test_every_number_is_a_probability_and_every_stretch_is_inside(serve, texts,
         assert all(a.end <= b.start or b.end <= a.start for i, a in enumerate(found) for b in found[:i])
 
 
+def test_a_blank_that_a_token_reaches_over_is_not_weighed(serve):
+    [reply] = serve(Rerank("Which?", ("0" * 15 + "\x85\ua000",), units=(((15, 16), (0, 15)),)))
+    assert reply.keeps[0][0] == 0.0 < reply.keeps[0][1]
+
+
 @slowly
 @given(st.text(LETTERS, max_size=80), st.data())
 def test_any_units_inside_the_text_are_weighed(serve, text, data):
