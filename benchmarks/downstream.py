@@ -15,12 +15,13 @@ from testset import Words, answered
 from weighers import Weigh
 
 from ragctx import Pipeline, Questions
-from ragctx.evaluation.metrics import token_f1
+from ragctx.errors import RequestFailed
+from ragctx.evaluation.metrics import exact_match, token_f1
 from ragctx.evaluation.scoring import correct
 from ragctx.prompts import Prompt, shipped
 from ragctx.readers import open_model
 from ragctx.strategies import Extract, Full, Retrieve
-from ragctx.types import Context, Document, Question
+from ragctx.types import Answer, Context, Document, Question
 from ragctx.work import Completion, Generate, Sampling, raised
 from training.reader.examples import Example
 
@@ -80,14 +81,26 @@ def side_by_side(readers: Sequence[str], examples: Sequence[Example]) -> list[di
     told: list[dict[str, object]] = []
     for strategy, reader in ways:
         with over(documents, reader) as pipeline:
-            pipeline.ask(asked[0].question, strategy=strategy)  # loads the weights
+            _asked(pipeline, asked[0].question, strategy)  # loads the weights
             start = time.perf_counter()
-            answers = [pipeline.ask(example.question, strategy=strategy) for example in asked]
+            answers = [_asked(pipeline, example.question, strategy) for example in asked]
             seconds = (time.perf_counter() - start) / len(asked)
-        f1 = float(np.mean([token_f1(a.text, answered(e)) for a, e in zip(answers, asked, strict=True)]))
+        said = ["" if answer is None else answer.text for answer in answers]
+        f1 = float(np.mean([token_f1(text, answered(e)) for text, e in zip(said, asked, strict=True)]))
+        em = float(np.mean([exact_match(text, answered(e)) for text, e in zip(said, asked, strict=True)]))
+        declined = float(np.mean([answer is not None and not answer.answerable for answer in answers]))
         name = Path(reader.removeprefix("local:")).name if strategy != "extract" else "none"
-        told.append({"strategy": strategy, "reader": name, "f1": round(f1, 4), "seconds": round(seconds, 3)})
+        row = {"f1": round(f1, 4), "em": round(em, 4), "declined": round(declined, 4), "seconds": round(seconds, 3)}
+        told.append({"strategy": strategy, "reader": name, "questions": len(asked), **row})
     return told
+
+
+def _asked(pipeline: Pipeline, question: str, strategy: str) -> Answer | None:
+    """The answer; None where the model said nothing of use, which counts as wrong."""
+    try:
+        return pipeline.ask(question, strategy=strategy)
+    except RequestFailed:
+        return None
 
 
 def holdout(file: Path, documents: Path, reader: str) -> dict[str, object]:

@@ -49,8 +49,7 @@ def context(example: Example, words: Words, hard: int = 4) -> tuple[Context, int
     """The passages as a retriever hands them over, and the place of the gold one."""
     found = candidates(example, hard, words)
     passages = tuple(
-        Passage(p.text, (Span(f"{number}", 0, len(p.text)),), source=p.title or f"{number}")
-        for number, p in enumerate(found)
+        Passage(p.text, (Span(f"{number}", 0, len(p.text)),), source=p.title) for number, p in enumerate(found)
     )
     return Context(passages), found.index(example.passage)
 

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # `training` is no installed package
 STORED = Path(__file__).parent / "results" / "pruning.json"
 PACKAGED = ROOT / "ragctx" / "encoders" / "extractive" / "weights"
-QUICK, LONG = 60, 0
+QUICK, LONG = 40, 0
 NO_MODEL = "needs --model DIR (a causal language model) or RAGCTX_BENCH_MODEL"
 NO_FULL = "needs --full FILE, the ONNX file before quantisation (training/reader/README.md)"
 NO_HOLDOUT = "needs --holdout FILE, e.g. examples/holdout.jsonl"
@@ -51,8 +51,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a sample of each set, and no language model")
     parser.add_argument("--json", action="store_true", help="print the JSON object alone, on one line")
     parser.add_argument("--store", type=Path, help="write the object to a file as well")
+    parser.add_argument("--resume", action="store_true", help="go on with the parts that the --store file lacks")
     parser.add_argument("--only", nargs="*", choices=list(PARTS), help="only these parts", metavar="PART")
     wanted = parser.parse_args()
+    if wanted.resume and not wanted.store:
+        parser.error("--resume goes on with a file: name it with --store")
     wanted.data = Path(wanted.data) if wanted.data else None
     if wanted.questions is None:
         wanted.questions = QUICK if wanted.quick else LONG
@@ -79,13 +82,15 @@ def asked(wanted: argparse.Namespace, name: str) -> list[Any]:
     """The questions of a set that this run asks."""
     import testset
 
+    from training.reader.examples import sample
+
     group, _ = testset.test(wanted.data).get(name, ([], None))
-    return testset.sample(group, wanted.questions)
+    return sample(group, wanted.questions)
 
 
 def _reading(wanted: argparse.Namespace) -> Figures:
     if not wanted.data:
-        return _null(NO_DATA, "reader_f1", "reader_em", "left_out_f1")
+        return _null(NO_DATA, *PROMISED["reading"])
     import testset
     from pointing import reading
 
@@ -103,7 +108,7 @@ def _reading(wanted: argparse.Namespace) -> Figures:
 
 def _declining(wanted: argparse.Namespace) -> Figures:
     if not wanted.data:
-        return _null(NO_DATA, "null_auc")
+        return _null(NO_DATA, *PROMISED["declining"])
     import testset
     from pointing import null_auc
 
@@ -115,7 +120,7 @@ def _declining(wanted: argparse.Namespace) -> Figures:
 
 def _keeping(wanted: argparse.Namespace) -> Figures:
     if not wanted.data:
-        return _null(NO_DATA, "kept_at_20", "kept_at_10", "baseline_kept_at_20", "baseline_kept_at_10")
+        return _null(NO_DATA, *PROMISED["keeping"])
     import keeping
     import testset
     import weighers
@@ -154,7 +159,7 @@ def _kept(percent: int, rows: dict[str, dict[str, float]]) -> Figures:
 
 def _reranking(wanted: argparse.Namespace) -> Figures:
     if not wanted.data or find_spec("sentence_transformers") is None:
-        return _null(NO_LOCAL if wanted.data else NO_DATA, "rerank_mrr", "rerank_mrr_by_set")
+        return _null(NO_LOCAL if wanted.data else NO_DATA, *PROMISED["reranking"])
     import reranking
     import testset
     import weighers
@@ -220,10 +225,12 @@ def _downstream(wanted: argparse.Namespace) -> Figures:
     import testset
     import weighers
 
+    from training.reader.examples import sample
+
     reader = f"local:{wanted.model}"
     questions, (_, words) = asked(wanted, testset.WIKI), testset.test(wanted.data)[testset.WIKI]
     weigh = weighers.model(ranker(wanted.ranker, wanted.threads))
-    few = testset.sample(questions, min(wanted.questions or 100, 100))
+    few = sample(questions, min(wanted.questions or 100, 100))
     return {
         "downstream": downstream.on_pruned(reader, few, words, weigh),
         "side_by_side": downstream.side_by_side(["local:smollm2-135m", reader], few),
@@ -252,33 +259,88 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
 }
 
 
+PROMISED = {
+    "reading": ("reader_f1", "reader_em", "left_out_f1"),
+    "declining": ("null_auc",),
+    "keeping": ("kept_at_20", "kept_at_10", "baseline_kept_at_20", "baseline_kept_at_10"),
+    "reranking": ("rerank_mrr", "baseline_rerank_mrr", "rerank_mrr_by_set"),
+    "speed": ("passages_per_s_128", "passages_per_s_256", "model_mb"),
+    "first": ("first_answer_s",),
+    "int8": ("int8_f1_loss",),
+    "embedding": ("embedding_recall",),
+    "downstream": ("downstream", "side_by_side"),
+    "holdout": ("holdout_right", "holdout_declined", "holdout_facts_declined"),
+}
+"""Figures that are in every result, null where they could not be measured."""
+
+
 def _null(why: str, *names: str) -> Figures:
     return {**dict.fromkeys(names), "why_null": dict.fromkeys(names, why)}
 
 
 def measured(wanted: argparse.Namespace) -> Figures:
     """Every part that is asked for; one that cannot run does not lose the others' figures."""
-    command = " ".join(["python", "benchmarks/pruning.py", *(["--quick"] if wanted.quick else [])])
-    result: Figures = {"date": str(date.today()), "machine": machine(), "command": command}
-    nulls: dict[str, object] = {}
+    result = begun(wanted)
+    parts: Any = result["parts"]
+    nulls: Any = result["why_null"]
     for name in wanted.only or PARTS:
+        if name in parts:
+            continue
         start = time.perf_counter()
         try:
             part = PARTS[name](wanted)
         except Exception as error:  # noqa: BLE001 - see above
             traceback.print_exc()
-            part = {"why_null": {name: f"{type(error).__name__}: {error}"}}
-        nulls |= part.pop("why_null", {})  # type: ignore[arg-type]
+            part = _null(f"{type(error).__name__}: {error}", *PROMISED.get(name, (name,)))
+        lacking: Any = part.pop("why_null", {})
+        seconds = time.perf_counter() - start
         result |= part
-        print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
-    return result | {"why_null": nulls}
+        nulls |= lacking
+        if not lacking:  # what is null is tried again
+            parts[name] = {"date": str(date.today()), "seconds": round(seconds), "figures": list(part)}
+        if wanted.store:
+            written(wanted.store, result)
+        print(f"{name}: {seconds:.0f} s", file=sys.stderr)
+    return with_stored(result, json.loads(STORED.read_text()) if wanted.quick and STORED.exists() else {})
+
+
+def begun(wanted: argparse.Namespace) -> Figures:
+    """The head of a result, and with `--resume` the finished parts of an earlier one like it."""
+    command = " ".join(["python", "benchmarks/pruning.py", *(["--quick"] if wanted.quick else [])])
+    head: Figures = {"date": str(date.today()), "machine": machine(), "command": command}
+    head |= {"weights": ranker(wanted.ranker, wanted.threads).facts.identity, "asked_of_each_set": wanted.questions}
+    known = json.loads(wanted.store.read_text()) if wanted.resume and wanted.store.exists() else {}
+    alike = all(known.get(name) == head[name] for name in ("command", "weights", "asked_of_each_set"))
+    done = known["parts"] if known and alike else {}
+    figures = {name: known[name] for part in done.values() for name in part["figures"]}
+    return head | figures | {"parts": done, "why_null": {}}
+
+
+def with_stored(result: Figures, stored: Figures) -> Figures:
+    """A result whose nulls come from a stored one where that knows them; `stored` tells which, and of when they are."""
+    nulls: Any = result["why_null"]
+    taken = [name for name in nulls if stored.get(name) is not None]
+    of = "" if stored.get("weights") == result.get("weights") else ", with other weights"
+    return (
+        result
+        | {name: stored[name] for name in taken}
+        | {"why_null": {name: why for name, why in nulls.items() if name not in taken}}
+        | {"stored": {name: f"{stored['date']}{of}" for name in taken}}
+    )
+
+
+def written(file: Path, result: Figures) -> None:
+    """Write a file at once: a kill leaves the old one or the new one."""
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    partial.replace(file)
 
 
 def main() -> None:
     wanted = options()
     result = measured(wanted)
     if wanted.store:
-        wanted.store.write_text(json.dumps(result, indent=2) + "\n")
+        written(wanted.store, result)
     print(json.dumps(result, indent=None if wanted.json else 2))
 
 

@@ -63,8 +63,11 @@ def _downstream(row: dict[str, Any]) -> list[str]:
 
 
 def _arms(arms: list[dict[str, Any]]) -> list[str]:
-    rows = [[arm["strategy"], arm["reader"], arm["f1"], arm["seconds"]] for arm in arms]
-    return _table(["strategy", "language model", "F1", "seconds a question"], rows)
+    rows = [
+        [arm[name] for name in ("strategy", "reader", "questions", "f1", "em", "declined", "seconds")] for arm in arms
+    ]
+    head = ["strategy", "language model", "questions", "F1", "exact match", "declined", "seconds a question"]
+    return _table(head, rows)
 
 
 def _table(head: list[str], rows: list[list[Any]]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import sys
 from collections.abc import Sequence
@@ -61,16 +60,20 @@ def words(text: str) -> list[str]:
 @cache
 def test(data: Path) -> dict[str, tuple[list[Example], Words]]:
     """Every set's test questions with their hardest passages, and its word weights."""
-    every = unpaired(mine([e for e in read(data) if e.part == "test" and e.source in SETS], HARD))
+    asked = [example for example in unseen(read(data)) if example.source in SETS]
+    every = unpaired(mine(asked, HARD))
     groups = {name: [e for e in every if e.source == name] for name in SETS}
     return {name: (group, Words(pool(group))) for name, group in groups.items() if group}
 
 
-def sample(examples: Sequence[Example], count: int, seed: int = 0) -> list[Example]:
-    """At most so many of them; all where `count` is 0."""
-    if not 0 < count < len(examples):
-        return list(examples)
-    return random.Random(seed).sample(list(examples), count)
+def unseen(every: Sequence[Example]) -> list[Example]:
+    """The test part without rivals that training saw: a multi-hop question brings passages of any article along."""
+    seen = {p.article for e in every if e.part == "train" for p in (e.passage, *e.negatives)}
+    return [
+        replace(example, negatives=tuple(p for p in example.negatives if p.article not in seen))
+        for example in every
+        if example.part == "test"
+    ]
 
 
 def wanted(example: Example) -> list[tuple[int, int]]:
@@ -90,8 +93,3 @@ def candidates(example: Example, hard: int, bm25: Words) -> list[Passage]:
 def answered(example: Example) -> list[str]:
     """The gold answers as texts."""
     return [example.passage.text[start:end] for start, end in example.answers]
-
-
-def plain(example: Example) -> Example:
-    """The example without negatives, which are most of its size."""
-    return replace(example, negatives=())

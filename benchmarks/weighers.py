@@ -38,9 +38,15 @@ def model(backend: Any) -> Weigh:
 
 
 def dslr(backend: Any) -> Weigh:
-    """Every sentence ranked as a text of its own by the same model (the way of DSLR, arXiv:2407.03627)."""
+    """Every sentence ranked as a text of its own by the same model (the way of DSLR, arXiv:2407.03627), titles told."""
     ask = model(backend)
-    return alone(lambda query, texts: list(ask(Rerank(query, tuple(texts))).values))
+
+    def weigh(request: Rerank) -> Relevances:
+        given = request.titles or ("",) * len(request.texts)
+        titles = tuple(title for title, units in zip(given, request.units, strict=True) for _ in units)
+        return alone(lambda query, texts: ask(Rerank(query, tuple(texts), titles=titles)).values)(request)
+
+    return weigh
 
 
 def alone(score: Callable[[str, Sequence[str]], Sequence[float]]) -> Weigh:

@@ -55,6 +55,8 @@ class Provence:
         keep_title: keep the headings above what is kept.
         floor: 0 to 1; the best sentence of a passage stays if the passage is at least so relevant.
         fuse: passages rank by the model's places and those they came in, together; False: by the model alone.
+        room: tokens of which a piece of a table or a listing, which is weighed as one, is about half at most; by
+            default the budget. Whoever asks about the same passages before the budget is known gives it here.
 
     Raises:
         ConfigError: an option makes no sense, or no model plays the role "ranker".
@@ -80,6 +82,7 @@ class Provence:
     keep_title: bool = True
     floor: float = 0.5
     fuse: bool = True
+    room: int | None = None
 
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):
@@ -90,7 +93,7 @@ class Provence:
 
     def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
         """A context of at most `budget` tokens by the reader's counter, of the sentences most likely needed."""
-        weighed, note = yield from weigh(question, context.passages, budget, models)
+        weighed, note = yield from weigh(question, context.passages, budget if self.room is None else self.room, models)
         ranks = fused([one.relevance for one in weighed], with_given=self.fuse)
         filling = Filling(weighed, models.reader.counter, budget, self.keep_title)
         kept = filling.fill(self._wanted(weighed, ranks))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ragctx.corpus.sentences import bounds
 
 # Characters. Nothing longer is one sentence; of lines that the sentence rules hold together (a table, a listing) fewer
-# are weighed as one. A budget that holds more of them at least twice leaves them together, as far as `MOST`.
+# are weighed as one. A room that holds more of them at least twice leaves them together, as far as `MOST`.
 LONGEST, LINES, MOST = 1_000, 400, 2_000
 _PER_TOKEN = 4
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S.*$", re.MULTILINE)
@@ -34,22 +34,22 @@ class Unit:
     of: int = 0
 
 
-def sentences(text: str, budget: int = 0) -> list[tuple[int, int]]:
+def sentences(text: str, room: int = 0) -> list[tuple[int, int]]:
     r"""What a ranker is asked about: the sentences of a text, in order, none too long to be kept or left out as one.
 
     Lines without an end are cut, and tables and listings, which the sentence rules take for one sentence, are weighed
-    some lines at a time: with a small budget no more than `LONGEST` and `LINES` characters, with a larger one about
-    half of it.
+    some lines at a time: in a small room no more than `LONGEST` and `LINES` characters, in a larger one about half
+    of it.
 
     Args:
         text: of a passage.
-        budget: tokens that may be kept of all passages.
+        room: tokens that may be kept of all passages.
 
     Example:
         >>> [end - start for start, end in sentences("| bolt | 10 |\n" * 60)]
         [391, 391, 55]
     """
-    held = min(MOST, budget * _PER_TOKEN // 2)
+    held = min(MOST, room * _PER_TOKEN // 2)
     return [piece for start, end in bounds(text) for piece in _pieces(text, start, end, held)]
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from pathlib import PurePosixPath
 from typing import cast
 
 from ragctx.compressors.units import Unit, sentences, units
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.types import Passage, Question
+from ragctx.types.names import worded
 from ragctx.work import Relevances, Rerank, Work, raised
-
-_SEPARATORS = re.compile(r"[\s_\-]+")
-_EXTENSION = re.compile(r"\.\w{1,5}(#\d+)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class Weighed:
 
 
 def weigh(
-    question: Question, passages: Sequence[Passage], budget: int, models: Models
+    question: Question, passages: Sequence[Passage], room: int, models: Models
 ) -> Work[tuple[list[Weighed], str]]:
     """Every passage weighed, and a note where the ranker could not do it as meant.
 
@@ -50,14 +46,14 @@ def weigh(
     Args:
         question: what is asked.
         passages: in any order; blank ones are not sent.
-        budget: tokens that may be kept of all of them; see `sentences`.
+        room: tokens that may be kept of all of them, about; see `sentences`.
         models: facts; the role "ranker" is asked.
 
     Raises:
         ConfigError: no model plays the role "ranker", or it cannot rank.
     """
     able(models)
-    divided = [sentences(passage.text, budget) for passage in passages]
+    divided = [sentences(passage.text, room) for passage in passages]
     asked = [i for i, found in enumerate(divided) if found]
     if not asked:
         return [Weighed(passage, (), (), 0.0) for passage in passages], ""
@@ -99,7 +95,7 @@ def titles(passages: Sequence[Passage]) -> tuple[str, ...]:
         >>> titles([Passage("Rent is due.", (), "leases/kestrel-wharf_2024.md")])
         ('kestrel wharf 2024',)
     """
-    return tuple(_SEPARATORS.sub(" ", _EXTENSION.sub("", PurePosixPath(p.source).name)).strip() for p in passages)
+    return tuple(worded(passage.source) for passage in passages)
 
 
 def _together(query: str, passages: Sequence[Passage], divided: Sequence[Ranges]) -> Work[Weights]:

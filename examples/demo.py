@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
 
 @contextmanager
 def opened(options: argparse.Namespace) -> Iterator[Pipeline]:
-    """The pipeline over the documents, its indexes current."""
+    """The pipeline over the documents."""
     with progress.indexing() as indexed:
         pipeline = Pipeline.over(
             options.documents,
@@ -50,8 +50,6 @@ def opened(options: argparse.Namespace) -> Iterator[Pipeline]:
             progress=indexed,
         )
     with pipeline:
-        with progress.embedding(len(pipeline.corpus.chunks)) as embedded:
-            pipeline.prepare(embedded)
         yield pipeline
 
 
@@ -83,7 +81,7 @@ def answer(pipeline: Pipeline, questions: Questions, job: Path) -> None:
         with JobStore.open(job) as store:
             for row in store.results():
                 out.print(terminal.row(row, total))
-    with progress.batch(total) as on_event:
+    with progress.batch(total, len(pipeline.corpus.chunks)) as on_event:
         for row in pipeline.batch(questions, job=job, on_event=on_event):
             out.print(terminal.row(row, total))
 

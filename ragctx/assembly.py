@@ -50,8 +50,10 @@ def backends(
     reading, lacking = open_reader(reader, **({"prices": prices} if prices else {}))
     opened: dict[str, Backend] = {"reader": reading}
     if ranker is not None:
+        ranking = open_ranker(ranker)
         # One model may play two roles: its weights are read once.
-        opened["ranker"] = reading if ranker == RANKER and _is_packaged(reading) else open_ranker(ranker)
+        same = ranker == RANKER and reading.facts.identity == ranking.facts.identity
+        opened["ranker"] = reading if same else ranking
     found, notes = _encoder(encoder)
     if found is not None:
         opened["encoder"] = found
@@ -77,6 +79,10 @@ def open_reader(reader: object, **options: object) -> tuple[Backend, tuple[str, 
     from ragctx.encoders import open_ranker
     from ragctx.readers import DEFAULT, missing, open_model
 
+    if isinstance(reader, str) and reader.startswith(f"{RANKER}:"):
+        raise ConfigError(
+            f"no reader is called {reader!r}: name the folder as ranker={reader!r}, with {RANKER!r} as reader"
+        )
     lacking = missing(DEFAULT) if reader == AUTO else ""
     if reader != RANKER and not lacking:
         return open_model(DEFAULT if reader == AUTO else reader, **options), ()
@@ -131,11 +137,6 @@ def _bundled_scorer() -> Backend | None:
     # Half precision reads about twice as fast and ranks alike; nobody writes with this copy.
     make = partial(open_model, DEFAULT, dtype="bfloat16")
     return Deferred(DEFAULT, f"{DEFAULT}:{weights}:bfloat16", 8192, frozenset({"Score"}), make)
-
-
-def _is_packaged(backend: Backend) -> bool:
-    """Whether it is the packaged reading model; by what it answers, since its class would load more than that."""
-    return backend.facts.name == RANKER and "Extract" in backend.facts.kinds
 
 
 def _encoder(encoder: object) -> tuple[Backend | None, tuple[str, ...]]:

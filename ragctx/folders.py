@@ -18,9 +18,14 @@ def cache_folder(*parts: str) -> Path:
         >>> cache_folder("indexes").name
         'indexes'
     """
+    return private(cache_path(*parts))
+
+
+def cache_path(*parts: str) -> Path:
+    """Where `cache_folder` is or would be; nothing is made, for those who only look."""
     named = os.environ.get("RAGCTX_CACHE")
     base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ragctx"
-    return private(base.expanduser().joinpath(*parts))
+    return base.expanduser().joinpath(*parts)
 
 
 def private(folder: Path) -> Path:

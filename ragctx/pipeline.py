@@ -186,7 +186,8 @@ class Pipeline(Planner):
             budget: ceiling for each question; a number is tokens.
             strategy: use this one for all, instead of letting the router choose.
             max_cost: money the whole job may spend; rows beyond it stay pending.
-            on_event: called with the engine's progress events.
+            on_event: called with the engine's progress events, first those of an encoder that indexes, and with the
+                job's own: a `Tick` when it begins and after every row, `Stopped` when rows are left.
 
         Raises:
             ConfigError: the file belongs to other questions, documents or settings. StoreError: it cannot be used.
@@ -201,5 +202,5 @@ class Pipeline(Planner):
             manifest=self.corpus.manifest,
             plan=lambda: self.plan(every, strategy=strategy),
         ) as store:
-            self.prepare(only=store.ways_pending())
+            self.prepare(on_event, only=store.ways_pending())
             yield from run_job(store, self.engine, self.job, max_cost=max_cost, on_event=on_event)

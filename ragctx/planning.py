@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from ragctx import assembly
 from ragctx.corpus import Corpus
 from ragctx.described import described
-from ragctx.engine import Engine, Job, Outcome, overrun
+from ragctx.engine import Engine, Job, Outcome, accounted, overrun
 from ragctx.errors import LimitError, UnknownName
 from ragctx.questions import Questions
 from ragctx.routing import Plan, PlanRow, Policy, decide
@@ -139,16 +139,9 @@ class Planner:
 
         A budget that was exceeded all the same, as its counts were estimates, is a note.
         """
-        answer = outcome.result()
+        answer = accounted(outcome, question, decision, self.notes)
         exceeded = overrun(question.budget, outcome.usage, self.models)
-        return replace(
-            answer,
-            question=question.id,
-            strategy=decision.strategy,
-            usage=outcome.usage,
-            decision=decision,
-            notes=tuple(dict.fromkeys((*self.notes, *answer.notes, *exceeded))),
-        )
+        return replace(answer, notes=(*answer.notes, *exceeded))
 
     def configuration(self, strategy: str | None = None) -> dict[str, object]:
         """Everything a job's answers depend on besides questions and documents, as plain JSON; no secrets.

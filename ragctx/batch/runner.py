@@ -12,7 +12,7 @@ from ragctx.batch.events import Clock, Stopped, Tick
 from ragctx.batch.results import PlannedRow, RowResult
 from ragctx.batch.state import status
 from ragctx.batch.store import JobStore
-from ragctx.engine import Delta, Engine, Job, Outcome, Progress
+from ragctx.engine import Delta, Engine, Job, Outcome, Progress, accounted
 from ragctx.errors import RagctxError, RequestFailed, StoreError
 from ragctx.types import Answer, Decision, Question
 from ragctx.work import Work
@@ -114,7 +114,8 @@ class _Run:
         self._ceiling.settle(row, outcome.usage.money)
         result = RowResult(row.position, row.question, row.decision)
         try:
-            answer = self._store.finish(row, self._account(row, outcome), outcome.requests, self._models)
+            answer = accounted(outcome, row.question, row.decision, self._notes)
+            answer = self._store.finish(row, answer, outcome.requests, self._models)
             result = replace(result, answer=answer)
         except StoreError:
             raise
@@ -124,23 +125,6 @@ class _Run:
             result = replace(result, failure=failure)
         self._tell(self._clock.count(result, outcome.usage.tokens))
         return result
-
-    def _account(self, row: PlannedRow, outcome: Outcome[Answer]) -> Answer:
-        """The outcome's answer with the plan's account on it."""
-        answer: object = outcome.result()
-        if not isinstance(answer, Answer):
-            name = row.decision.strategy
-            raise RagctxError(
-                f"strategy {name!r} gave a {type(answer).__name__}, not an Answer: report it to its makers"
-            )
-        return replace(
-            answer,
-            question=row.question.id,
-            strategy=row.decision.strategy,
-            decision=row.decision,
-            usage=outcome.usage,
-            notes=(*self._notes, *answer.notes),
-        )
 
     def _stop(self, reason: str) -> None:
         self._store.stopped(reason)

@@ -12,20 +12,26 @@ TOLD = 3
 
 
 def prepared(pipeline: Pipeline, only: Iterable[str] | None = None) -> Pipeline:
-    """The same pipeline, its indexes current; files that could not be read are told on standard error.
+    """The same pipeline, its indexes current; files that could not be read are told of.
 
     Args:
         pipeline: whose indexes are built.
         only: the strategies that will read; all when None.
     """
-    from ragctx.cli.failures import remark
     from ragctx.views.progress import embedding
+
+    tell_of_unread(pipeline)
+    with embedding(len(pipeline.corpus.chunks)) as on_event:
+        pipeline.prepare(on_event, only=only)
+    return pipeline
+
+
+def tell_of_unread(pipeline: Pipeline) -> None:
+    """Names the files that could not be read, some of them, on standard error."""
+    from ragctx.cli.failures import remark
 
     problems = [str(problem) for problem in pipeline.corpus.problems]
     for problem in problems[:TOLD]:
         remark(f"note: {problem}")
     if len(problems) > TOLD:
         remark(f"note: {len(problems) - TOLD} more files could not be read; ragctx index names them")
-    with embedding(len(pipeline.corpus.chunks)) as on_event:
-        pipeline.prepare(on_event, only=only)
-    return pipeline

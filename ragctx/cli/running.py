@@ -43,12 +43,13 @@ class Run:
         Raises:
             typer.Exit: 130, it was interrupted; what to do next was said.
         """
-        from ragctx.cli.preparing import prepared
+        from ragctx.cli.preparing import tell_of_unread
 
         try:
             with self.settings.pipeline(self.strategy) as pipeline:
                 self._agree_on_money(pipeline)
-                self._drain(prepared(pipeline))
+                tell_of_unread(pipeline)
+                self._drain(pipeline)
         except KeyboardInterrupt:
             self._stopped()
         return self._status()
@@ -56,7 +57,7 @@ class Run:
     def _drain(self, pipeline: Pipeline) -> None:
         from ragctx.views.progress import batch
 
-        with batch(len(self.questions)) as on_event:
+        with batch(len(self.questions), len(pipeline.corpus.chunks)) as on_event:
             rows = pipeline.batch(
                 self.questions,
                 job=self.job,

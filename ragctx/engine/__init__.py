@@ -3,6 +3,7 @@
 `Engine` is the door. Below it, from the caller to the model: site, flow, driver, slots, exchange, calls, lanes.
 """
 
+from ragctx.engine.accounting import accounted
 from ragctx.engine.engine import Engine
 from ragctx.engine.job import Delta, Event, Job, Outcome, Progress
 from ragctx.engine.keys import reply_key
@@ -26,6 +27,7 @@ __all__ = [
     "ReplyStore",
     "SqliteStore",
     "StoreInfo",
+    "accounted",
     "overrun",
     "reply_key",
 ]

@@ -30,6 +30,7 @@ from ragctx.models import ModelFacts, Models
 from ragctx.readers.scripted import Scripted
 from ragctx.strategies.reranking import Reranking
 from ragctx.types import Context, Passage, Question, Span
+from ragctx.types.names import worded
 from ragctx.work import Relevances, Reply, Request, Rerank, Work, raised, run
 
 _log = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ class RagctxReranker(_Working):
         if not documents:
             return []
         passages = [_passage(number, document) for number, document in enumerate(documents)]
-        titles = tuple(passage.source for passage in passages)
+        titles = tuple(str(document.metadata.get("title") or worded(_source(document))) for document in documents)
         [reply] = yield [Rerank(query, tuple(p.text for p in passages), titles=titles if any(titles) else ())]
         values = cast("Relevances", raised(reply)).values
         scores: Sequence[float] = Reranking().scores(values) if self.fuse else values
@@ -210,8 +211,12 @@ def _no_model(requests: Sequence[Request]) -> Sequence[Reply]:
 
 def _passage(number: int, document: Document) -> Passage:
     """A LangChain document as a passage whose document is its number."""
-    title = document.metadata.get("title") or document.metadata.get("source") or ""
-    return Passage(document.page_content, (Span(str(number), 0, len(document.page_content)),), str(title))
+    title = str(document.metadata.get("title") or _source(document))
+    return Passage(document.page_content, (Span(str(number), 0, len(document.page_content)),), title)
+
+
+def _source(document: Document) -> str:
+    return str(document.metadata.get("source") or "")
 
 
 def _scored(passage: Passage, given: Sequence[Document]) -> Document:

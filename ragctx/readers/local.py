@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ragctx import speeds
 from ragctx.contracts import Emit
 from ragctx.errors import ConfigError, DoesNotFit, MissingExtra
 from ragctx.loading import LOADING
 from ragctx.models import ModelFacts
-from ragctx.readers import local_speed
 from ragctx.readers.local_counter import TokenizerCounter
 from ragctx.readers.local_scoring import Scoring, scored
+from ragctx.readers.local_speed import measure
 from ragctx.readers.local_weights import Checkpoint, find, uninstalled
 from ragctx.readers.loops import period, surplus
 from ragctx.readers.prefix import PrefixStore, groups
@@ -135,7 +136,7 @@ class LocalReader:
             counter=self._counter,
             window=min(filter(None, [window, self._checkpoint.window]), default=None),
             prices=prices,
-            speed=local_speed.known(self._speed_key),
+            speed=speeds.known(self._speed_key),
             identity=identity,
             kinds=frozenset({"Generate", "Score"}),
         )
@@ -218,8 +219,8 @@ class LocalReader:
 
     def _measure(self, model: LocalModel) -> None:
         if self.facts.speed is None:
-            speed = local_speed.measure(model)
-            local_speed.keep(self._speed_key, speed)
+            speed = measure(model)
+            speeds.keep(self._speed_key, speed)
             self.facts = replace(self.facts, speed=speed)
 
 

@@ -1,43 +1,14 @@
-"""How fast a checkpoint runs on this machine: measured once by a tiny run, kept for later plans."""
+"""How fast a checkpoint runs on this machine, from one tiny run; `ragctx.speeds` keeps it for later plans."""
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragctx.folders import cache_folder
 from ragctx.types import Speed
 
 if TYPE_CHECKING:
     from ragctx.readers.local_model import LocalModel
-
-
-def _path(key: str) -> Path:
-    return cache_folder("speed") / f"{key.replace(':', '-').replace('/', '-')}.json"
-
-
-def known(key: str) -> Speed | None:
-    """The speed measured earlier under this key; None where there is none."""
-    path = _path(key)
-    try:
-        stored = json.loads(path.read_text("utf-8"))
-        return Speed(float(stored["prompt"]), float(stored["output"]))
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError):  # half-written or by another version: measured again, then replaced
-        return None
-
-
-def keep(key: str, speed: Speed) -> None:
-    """Store a measured speed."""
-    path = _path(key)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8", opener=_private) as file:
-        json.dump({"prompt": round(speed.prompt, 2), "output": round(speed.output, 2)}, file)
-    temporary.replace(path)
 
 
 def measure(model: LocalModel, prompt: int = 256, output: int = 8) -> Speed:
@@ -65,7 +36,3 @@ def _run(model: LocalModel, prompt: int, output: int) -> Speed:
     started = time.perf_counter()
     Decoding(model, PrefixStore(0), [member], shared=0, chunk=prompt).run()
     return Speed(prompt / (marks[0] - started), (output - 1) / (marks[-1] - marks[0]))
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

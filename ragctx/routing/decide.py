@@ -54,8 +54,8 @@ def decide(
         LimitError: no strategy is within window and budget; every one is listed with its reason. A strategy named by
             `only` raises its own error, e.g. DoesNotFit. BadQuestion: its filter admits no document. Neither is raised
             where `strict` is False.
-        UnknownName: `only` is not among the strategies. ConfigError: there is no strategy, the one named by `only` can
-            read no question here at all (e.g. MissingExtra), or lambda is below 0.
+        UnknownName: `only` is not among the strategies. ConfigError: there is no strategy, none of them or not the one
+            named by `only` can read any question here (e.g. no model can answer), or lambda is below 0.
     """
     policy = policy or Policy.load()
     lam = policy.lam if lam is None else lam
@@ -71,9 +71,10 @@ def decide(
         if strict:
             raise
         return Decision("", str(error), policy=policy.label, lam=lam)
-    decision = _decision(_scored(looks, question, models, policy, found, lam), found, policy, lam, only)
+    candidates, able = _scored(looks, question, models, policy, found, lam), any(look.able for look in looks)
+    decision = _decision(candidates, found, policy, lam, only, able=able)
     if strict and not decision.strategy:
-        raise LimitError(decision.why)
+        raise LimitError(decision.why) if able else ConfigError(decision.why)
     return decision
 
 
@@ -86,11 +87,16 @@ def _tolerated(only: str | None, *, strict: bool) -> tuple[type[RagctxError], ..
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One strategy's estimate, and why it is out; empty when it is within the limits."""
+    """One strategy's estimate, and why it is out; empty when it is within the limits.
+
+    Attributes:
+        able: nothing but a limit is in its way.
+    """
 
     strategy: str
     estimate: Estimate
     out: str = ""
+    able: bool = True
 
 
 def _allowed(strategies: Mapping[str, Strategy], only: str | None) -> Mapping[str, Strategy]:
@@ -117,7 +123,7 @@ def _look(
     except tolerated as error:
         if isinstance(error, DoesNotFit):
             return _Look(name, _too_long(error, models), f"needs {error.needs:,} tokens, window {error.window:,}")
-        return _Look(name, Estimate(), str(error))
+        return _Look(name, Estimate(), str(error), able=not isinstance(error, ConfigError))
     return _Look(name, costs.with_speed_note(estimate, ceiling), costs.over_budget(estimate, ceiling))
 
 
@@ -184,11 +190,17 @@ def choose(candidates: list[Candidate], margin: float) -> Candidate | None:
 
 
 def _decision(
-    candidates: list[Candidate], found: Mapping[str, float], policy: Policy, lam: float, only: str | None
+    candidates: list[Candidate],
+    found: Mapping[str, float],
+    policy: Policy,
+    lam: float,
+    only: str | None,
+    *,
+    able: bool,
 ) -> Decision:
     chosen = choose(candidates, policy.margin)
     if chosen is None:
-        why = no_choice(candidates)
+        why = no_choice(candidates, able=able)
         return Decision("", why, found, tuple(candidates), policy.label, lam)
     others = sorted((c for c in candidates if c is not chosen), key=lambda c: (bool(c.rejected), -c.score, c.strategy))
     why = asked_for(chosen) if only else reason(chosen, others, found)

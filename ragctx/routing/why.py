@@ -43,9 +43,17 @@ def asked_for(chosen: Candidate) -> str:
     return f"{chosen.strategy} was asked for by name; it reads {chosen.estimate.prompt.expected:,.0f} tokens"
 
 
-def no_choice(candidates: Sequence[Candidate]) -> str:
-    """Every rejection, and what to do."""
+def no_choice(candidates: Sequence[Candidate], *, able: bool = True) -> str:
+    """Every rejection, and what to do.
+
+    Args:
+        candidates: all of them are out.
+        able: whether one of them could read here, were it not for window or budget. Where none could, each reason names
+            its remedy.
+    """
     reasons = "; ".join(f"{candidate.strategy}: {candidate.rejected}" for candidate in candidates)
+    if not able:
+        return f"no strategy can be used here ({reasons})"
     return (
         f"no strategy stays within window and budget ({reasons}): raise the budget, narrow the documents, "
         "or use a reader with a larger window"

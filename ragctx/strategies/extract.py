@@ -71,9 +71,9 @@ class Extract:
     retriever: str | Retriever = "bm25"
     candidates: int = 30
     answers: int = 3
-    sure: float = 0.35
-    sentence: float = 0.5
-    support: float = 1.0
+    sure: float = 0.2
+    sentence: float = 0.2
+    support: float = 0.5
     close: float = 0.5
     templates: Templates = field(default_factory=shipped)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePath
 from typing import TypeVar, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ from ragctx.models import Models
 from ragctx.registry import make, options
 from ragctx.types import Context, Document, Line, Passage, Question, Range
 from ragctx.types.costs import ZERO
+from ragctx.types.names import worded
 from ragctx.work import Work
 
 T = TypeVar("T")
@@ -84,6 +84,14 @@ def without_models(work: Work[T]) -> T | None:
     return None
 
 
+def paged(passages: tuple[Passage, ...], corpus: Corpus) -> tuple[Passage, ...]:
+    """The passages, each with the page that it begins on, where its document has pages."""
+    return tuple(
+        replace(p, page=corpus.document(p.spans[0].document).page(p.spans[0].start)) if p.spans and not p.derived else p
+        for p in passages
+    )
+
+
 def titles(passages: tuple[Passage, ...], corpus: Corpus) -> tuple[str, ...]:
     """For each passage what its document is about."""
     return tuple(titled(corpus.document(p.spans[0].document)) if p.spans else p.source for p in passages)
@@ -96,7 +104,7 @@ def titled(document: Document) -> str:
         >>> titled(Document("leases/berlin_office-2020.txt", "...")), titled(Document("a.txt", "...", title="Lease"))
         ('berlin office 2020', 'Lease')
     """
-    return document.title or PurePath(document.id).stem.replace("_", " ").replace("-", " ")
+    return document.title or worded(document.id)
 
 
 def _openings(found: Context, view: Corpus, limit: int) -> Context:

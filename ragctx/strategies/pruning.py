@@ -18,13 +18,19 @@ T = TypeVar("T")
 PROVENCE = "provence"
 # How likely a sentence must be needed. Low, since what was pruned is lost and what was not only costs tokens. The
 # passages were put in order before, so the compressor keeps theirs.
-_OPTIONS = {"threshold": 0.1, "order": "given", "fuse": False}
+_OPTIONS: Mapping[str, object] = {"threshold": 0.1, "order": "given", "fuse": False}
 
 WHOLE = "no sentence of the passages found looks needed: they were read whole"
 
 
-def pruner(chosen: str | Compressor | None, models: Models) -> Compressor | None:
+def pruner(chosen: str | Compressor | None, models: Models, room: int) -> Compressor | None:
     """What narrows passages; None where nothing was chosen, or where no model can do what the chosen one needs.
+
+    Args:
+        chosen: a compressor, or the name of one.
+        models: facts about the models.
+        room: tokens that there are for passages; one of a name cuts tables by it, whatever budget it gets in the end,
+            so that its questions are known before.
 
     Raises:
         UnknownName: nobody registered the name.
@@ -34,7 +40,7 @@ def pruner(chosen: str | Compressor | None, models: Models) -> Compressor | None
     if not isinstance(chosen, str):
         return chosen
     known = options("compressors", chosen)
-    given = {name: value for name, value in _OPTIONS.items() if name in known}
+    given = {name: value for name, value in {**_OPTIONS, "room": room}.items() if name in known}
     return cast("Compressor", make("compressors", chosen, **given))
 
 

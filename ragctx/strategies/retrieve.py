@@ -158,7 +158,7 @@ class Retrieve:
 
     def _narrowed(self, found: Context, filler: Filler, models: Models) -> Work[Context]:
         """What is left after sorting, cutting and pruning."""
-        question, compressor = filler.question, pruner(self.prune, models)
+        question, compressor = filler.question, self._pruner(models)
         ranked = Ranked(replace(found, notes=(*found.notes, *self._lacking(models))))
         if self._ranks(models):
             how = self.rerank if isinstance(self.rerank, Reranking) else Reranking()
@@ -169,7 +169,12 @@ class Retrieve:
                 return ranked.context  # the same model failed a moment ago
         if compressor is None:
             return ranked.context
-        return (yield from pruned(question, ranked, compressor, filler.text_room(ranked.context.passages), models))
+        room = filler.text_room(ranked.context.passages)
+        narrow = yield from pruned(question, ranked, compressor, room, models)
+        return replace(narrow, passages=finding.paged(narrow.passages, filler.corpus))
+
+    def _pruner(self, models: Models) -> Compressor | None:
+        return pruner(self.prune, models, self._room(models))
 
     def _ranks(self, models: Models) -> bool:
         return bool(self.rerank) and models.can(reranking.ROLE, "Rerank")
@@ -187,7 +192,7 @@ class Retrieve:
 
     def _share(self, models: Models) -> float:
         """What is left, on average, of what would fill the room."""
-        if pruner(self.prune, models) is not None:
+        if self._pruner(models) is not None:
             return _NEEDED
         return _STAYS if self._ranks(models) else 1.0
 
@@ -217,7 +222,7 @@ class Retrieve:
         self, question: Question, found: Context | None, limit: int, view: Corpus, models: Models
     ) -> tuple[Line, ...]:
         """What the ranker reads."""
-        prunes = named(self.prune) == PROVENCE and pruner(self.prune, models) is not None
+        prunes = named(self.prune) == PROVENCE and self._pruner(models) is not None
         if not self._ranks(models) and not prunes:
             return ()
         return (reranking.line(question, found, limit, view, models),)

@@ -130,6 +130,9 @@ class Passage:
             ranges: characters [start, end) of `text`, in any order; blanks between two spans belong to neither.
                 A derived passage keeps all its spans, since nobody knows which of them a range was written from.
 
+        Returns:
+            A passage that begins later has no page: which one it begins on only the document knows.
+
         Example:
             >>> note = Document("n.txt", "Rent is due. Pets are fine. Keys are two.")
             >>> whole = Passage.cut(note, [Span("n.txt", 0, 12), Span("n.txt", 28, 41)])
@@ -150,7 +153,8 @@ class Passage:
                     pieces.append(self.text[first:last])
             at += len(span)
         glued = [p if not i or spans[i - 1].end == spans[i].start else f" {p}" for i, p in enumerate(pieces)]
-        return replace(self, text="".join(glued), spans=tuple(spans))
+        begins = bool(spans) and (spans[0].document, spans[0].start) == (self.spans[0].document, self.spans[0].start)
+        return replace(self, text="".join(glued), spans=tuple(spans), page=self.page if begins else None)
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

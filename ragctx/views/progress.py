@@ -21,10 +21,11 @@ from rich.text import Text
 from ragctx.engine import Delta
 from ragctx.engine import Progress as Answering
 from ragctx.pipeline import Done, Planned
-from ragctx.views.numbers import seconds, size, whole
+from ragctx.views.numbers import count, seconds, size, whole
 from ragctx.views.text import DIM, clean, console, one_line
 
 if TYPE_CHECKING:
+    from ragctx.batch import Tick
     from ragctx.corpus import Progress as Indexed
     from ragctx.pipeline import Event
     from ragctx.types import Answer
@@ -81,9 +82,7 @@ def embedding(chunks: int) -> Iterator[Callable[[object], None]]:
 
         def show(event: object) -> None:
             if isinstance(event, Answering):
-                pace = f"{event.tokens / task.seconds:,.0f} tokens/s" if event.done else "loading the encoder"
-                # Only the work knows how many windows are still to come; the chunks say it well enough.
-                task.update(event.done, max(event.asked, -(-chunks // 64)), pace, stage="embedding")
+                task.embedding(event, chunks)
 
         yield show
 
@@ -107,25 +106,43 @@ class _Task:
         detail = ", ".join(filter(None, (*details, left)))
         self._progress.update(self._id, description=stage, completed=done, total=total or None, detail=detail)
 
+    def embedding(self, event: Answering, chunks: int) -> None:
+        """Move the bar by what an encoder has done of a corpus."""
+        pace = f"{event.tokens / self.seconds:,.0f} tokens/s" if event.done else "loading the encoder"
+        # Only the work knows how many windows are still to come; the chunks say it well enough.
+        self.update(event.done, max(event.asked, -(-chunks // 64)), pace, stage="embedding")
+
+    def answering(self, tick: Tick) -> None:
+        """Move the bar by the rows of a job, which tells itself what is left of its time."""
+        parts = [f"{whole(tick.done + tick.failed)} of {whole(tick.total)}"]
+        parts += [f"{tick.tokens_per_second:,.0f} tokens/s"] if tick.finished else []
+        parts += [f"{seconds(tick.seconds_left)} left"] if tick.seconds_left else []
+        parts += [f"{whole(tick.failed)} failed"] if tick.failed else []
+        done, detail = tick.done + tick.failed, ", ".join(parts)
+        self._progress.update(self._id, description="answering", completed=done, total=tick.total, detail=detail)
+
 
 @contextmanager
-def batch(total: int) -> Iterator[Callable[[object], None]]:
-    """A callback for a job's events that draws one bar with tokens a second and time left."""
+def batch(total: int, chunks: int = 0) -> Iterator[Callable[[object], None]]:
+    """A callback for a job's events that draws one bar: the indexes first, then rows, tokens a second and time left.
+
+    Args:
+        total: rows of the job.
+        chunks: of the corpus that may have to be indexed.
+    """
     from ragctx.batch import Tick
 
     with bars() as progress:
-        task = progress.add_task("answering", total=total, detail="")
+        task = _Task(progress, "preparing", f"the indexes for {count(total, 'question')}")
+        begun = False
 
         def show(event: object) -> None:
+            nonlocal begun
             if isinstance(event, Tick):
-                progress.update(task, completed=event.done + event.failed, total=event.total, detail=_detail(event))
-
-        def _detail(tick: Tick) -> str:
-            parts = [f"{whole(tick.done + tick.failed)} of {whole(tick.total)}"]
-            parts += [f"{tick.tokens_per_second:,.0f} tokens/s"] if tick.finished else []
-            parts += [f"{seconds(tick.seconds_left)} left"] if tick.seconds_left else []
-            parts += [f"{whole(tick.failed)} failed"] if tick.failed else []
-            return ", ".join(parts)
+                begun = True
+                task.answering(event)
+            elif isinstance(event, Answering) and not begun:  # later ones are of the rows, which ticks tell better
+                task.embedding(event, chunks)
 
         yield show
 

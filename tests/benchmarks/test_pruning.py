@@ -18,6 +18,7 @@ pytest.importorskip("torch", reason="needs the extra local")
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT)]
 
 import keeping  # noqa: E402
+import pruning  # noqa: E402
 import pruning_table  # noqa: E402
 import reranking  # noqa: E402
 import table  # noqa: E402
@@ -45,9 +46,9 @@ def example(town: str = TOWNS[0]) -> Example:
     return Example(town, testset.WIKI, f"Who is the mayor of {town}?", gold, (answer,), (answer,), others, "test")
 
 
-def run(*arguments: str) -> dict[str, object]:
+def run(*arguments: str, quick: bool = True) -> dict[str, object]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAGCTX_BENCH")}
-    command = [sys.executable, str(SCRIPT), "--quick", "--json", "--threads", "1", *arguments]
+    command = [sys.executable, str(SCRIPT), *["--quick"] * quick, "--json", "--threads", "1", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     result: dict[str, object] = json.loads(done.stdout)
     return result
@@ -55,7 +56,7 @@ def run(*arguments: str) -> dict[str, object]:
 
 def test_without_data_a_figure_is_null_with_its_reason() -> None:
     parts = ["reading", "declining", "keeping", "reranking", "int8", "embedding", "downstream", "holdout"]
-    result = run("--only", *parts)
+    result = run("--only", *parts, quick=False)  # a quick one would take them from the stored run
     names = {"reader_f1", "reader_em", "null_auc", "kept_at_20", "kept_at_10", "baseline_kept_at_20", "rerank_mrr"}
     assert names | {"int8_f1_loss"} <= set(result["why_null"])
     assert all(result[name] is None for name in result["why_null"])
@@ -136,7 +137,57 @@ def test_tables_are_written_between_their_marks_alone() -> None:
     assert after.endswith("<!-- end -->\nc\n")
 
 
-def test_a_small_folder_is_measured_in_one_json_object(tmp_path: Path) -> None:
+def test_quick_takes_what_it_cannot_measure_from_the_stored_run_and_says_so() -> None:
+    nulls = {"int8_f1_loss": "needs --full", "downstream": "without --quick", "holdout_right": "needs --holdout"}
+    result = {"weights": "new", "reader_f1": 0.7, **dict.fromkeys(nulls), "why_null": nulls}
+    stored = {"date": "2026-01-02", "weights": "new", "reader_f1": 0.1, "int8_f1_loss": 0.0, "holdout_right": None}
+    told = pruning.with_stored(result, stored)
+    assert (told["reader_f1"], told["int8_f1_loss"], told["holdout_right"]) == (0.7, 0.0, None)
+    assert told["stored"] == {"int8_f1_loss": "2026-01-02"}
+    assert set(told["why_null"]) == {"downstream", "holdout_right"}
+    older = pruning.with_stored(result, stored | {"weights": "old"})
+    assert older["stored"] == {"int8_f1_loss": "2026-01-02, with other weights"}
+
+
+def test_a_part_that_fails_leaves_its_figures_null_and_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["pruning.py", "--only", "speed", "int8"])
+    monkeypatch.delenv("RAGCTX_BENCH_DATA", raising=False)
+
+    def broken(_: object) -> pruning.Figures:
+        raise OSError("no room")
+
+    monkeypatch.setitem(pruning.PARTS, "speed", broken)
+    result = pruning.measured(pruning.options())
+    assert result["why_null"]["passages_per_s_256"] == "OSError: no room"
+    assert result["passages_per_s_256"] is None
+    assert result["int8_f1_loss"] is None
+    assert result["parts"] == {}
+
+
+def test_rivals_that_training_saw_are_no_test_rivals() -> None:
+    asked = example()
+    trained = Example("t", testset.MULTIHOP, "Who?", passage(TOWNS[1]), negatives=(passage(TOWNS[2]),), part="train")
+    [left] = testset.unseen([asked, trained])
+    assert {p.title for p in left.negatives} == {p.title for p in asked.negatives} - set(TOWNS[1:3])
+
+
+def test_dslr_sees_every_sentence_with_its_title_and_no_other_sentence() -> None:
+    seen: list[Rerank] = []
+
+    class Backend:
+        def serve(self, requests: list[Rerank], _: object) -> list[Relevances]:
+            seen.extend(requests)
+            return [Relevances(tuple(map(float, range(len(request.texts))))) for request in requests]
+
+    texts = ("Ann came. Bo left.", "Cy sat.")
+    units = tuple(tuple(bounds(text)) for text in texts)
+    reply = weighers.dslr(Backend())(Rerank("Who?", texts, titles=("One", "Two"), units=units))
+    assert [text.strip() for text in seen[0].texts] == ["Ann came.", "Bo left.", "Cy sat."]
+    assert seen[0].titles == ("One", "One", "Two")
+    assert reply.keeps == ((0.0, 1.0), (2.0,))
+
+
+def test_a_small_folder_is_measured_in_one_json_object_and_a_part_once(tmp_path: Path) -> None:
     folder = tmp_path / testset.NQ
     folder.mkdir()
     chance = random.Random(0)
@@ -154,3 +205,11 @@ def test_a_small_folder_is_measured_in_one_json_object(tmp_path: Path) -> None:
     assert {"bm25", "dslr"} <= set(result["baseline_kept_at_20"])
     assert result["kept_words_at_20"] <= 0.2
     assert result["why_null"] == {}
+
+    store = tmp_path / "store.json"
+    again = ("--data", str(tmp_path), "--questions", "3", "--store", str(store), "--resume", "--only", "declining")
+    first = run(*again)
+    assert json.loads(store.read_text())["parts"]["declining"]["figures"] == ["null_auc", "null_auc_by_set"]
+    store.write_text(json.dumps(first | {"null_auc": 0.123}))
+    assert run(*again)["null_auc"] == 0.123  # not measured again
+    assert run(*again, "--questions", "2")["null_auc"] != 0.123  # other questions

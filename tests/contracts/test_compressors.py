@@ -12,7 +12,6 @@ from ragctx import registry
 from ragctx.contracts import Compressor, Costed
 from ragctx.corpus import Corpus
 from ragctx.encoders import open_ranker
-from ragctx.encoders.extractive import missing
 from ragctx.errors import BadQuestion, ConfigError
 from ragctx.models import EstimatedCounter, ModelFacts, Models
 from ragctx.readers.scripted import Rule, Scripted
@@ -220,7 +219,6 @@ def test_a_ranker_that_weighs_no_sentences_will_do_and_is_told_of():
     assert not any(request.units for call in rig.ranker.calls for request in call)
 
 
-@pytest.mark.skipif(bool(missing()), reason="the reading model is not here")
 @pytest.mark.parametrize("budget", [1, 40, 300])
 def test_with_the_model_that_comes_along(rig, budget):
     rig.ranker = open_ranker("extractive", threads=1)

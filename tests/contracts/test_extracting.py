@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from ragctx.contracts import Strategy
 from ragctx.corpus import Corpus
-from ragctx.encoders.extractive import missing, open_ranker
+from ragctx.encoders.extractive import open_ranker
 from ragctx.errors import ConfigError, RagctxError
 from ragctx.models import ModelFacts, Models
 from ragctx.readers.scripted import Rule
@@ -42,8 +42,6 @@ class Reading:
 
 @pytest.fixture(scope="module")
 def real():
-    if missing():
-        pytest.skip(missing())
     with_threads = open_ranker(threads=1)
     yield with_threads
     with_threads.close()

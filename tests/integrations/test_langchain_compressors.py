@@ -130,6 +130,14 @@ class TestReranker:
         assert found[0].page_content == PAGES[1].page_content
         assert "relevance_score" not in PAGES[1].metadata
 
+    def test_titles_reach_the_ranker_and_a_path_is_no_title(self) -> None:
+        ranker = Scripted()
+        far = Document("Rent.", metadata={"source": "/a/folder/far/away/kestrel_wharf-2024.pdf", "title": ""})
+        named = Document("Rent.", metadata={"source": "x.pdf", "title": "AC/DC v1.2"})
+        RagctxReranker(ranker=ranker).compress_documents([far, named], ASKED)
+        [[request]] = ranker.calls
+        assert request.titles == ("kestrel wharf 2024", "AC/DC v1.2")
+
     def test_the_first_ones_and_none_below_the_floor(self) -> None:
         ranker = Scripted()
         assert len(RagctxReranker(ranker=ranker, top_n=2).compress_documents(PAGES, ASKED)) == 2

@@ -38,6 +38,8 @@ def test_the_wheel_holds_ragctx_and_nothing_else_at_top_level(wheel: Path) -> No
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"ragctx"}
     assert {"ragctx/py.typed", "ragctx/retrievers/bm25.py", "ragctx/routing/policy.toml"} <= set(names)
+    weights = {f"ragctx/encoders/extractive/weights/{name}" for name in ("reader.onnx", "tokenizer.json", "card.json")}
+    assert weights <= set(names)
 
 
 def test_it_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
@@ -56,14 +58,23 @@ def test_it_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     documents.mkdir()
     (documents / "lease.txt").write_text("The notice period is three months. Pets are allowed.\n")
     (tmp_path / "script.toml").write_text('default = "Three months. [1]"\n')
-    asked = subprocess.run(
-        [ragctx, "ask", "What is the notice period?", "--documents", documents, "--reader", "scripted:script.toml"],
-        cwd=tmp_path,
-        env={"RAGCTX_CACHE": str(tmp_path / "cache"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert asked.returncode == 0, asked.stderr
-    assert "Three months" in asked.stdout
-    assert "BM25 alone" in asked.stdout + asked.stderr
+
+    def ask(*more: str) -> str:
+        asked = subprocess.run(
+            [ragctx, "ask", "What is the notice period?", "--documents", documents, *more],
+            cwd=tmp_path,
+            env={"RAGCTX_CACHE": str(tmp_path / "cache"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert asked.returncode == 0, asked.stderr
+        return " ".join((asked.stdout + asked.stderr).split())
+
+    said = ask("--reader", "scripted:script.toml")
+    assert "Three months" in said
+    assert "BM25 alone" in said
+    alone = ask()
+    assert "extract: " in alone
+    assert "no language model asked" in alone
+    assert "answers are copied from the documents; for one: pip install" in alone

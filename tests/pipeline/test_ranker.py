@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ragctx import Corpus, Pipeline, Question, assembly
-from ragctx.batch import JobStore
-from ragctx.encoders import sentence_transformers
+from ragctx.batch import JobStore, Tick
+from ragctx.encoders import open_ranker, sentence_transformers
+from ragctx.encoders.extractive.files import PACKAGED
+from ragctx.engine import Progress
 from ragctx.errors import ConfigError
 from ragctx.readers import local
 from ragctx.readers.scripted import Rule, Scripted
@@ -62,6 +66,29 @@ def test_the_reading_model_plays_both_roles_as_one_object() -> None:
         assert pipeline.notes == ()  # it was asked for by name: nothing fell back
 
 
+def test_a_reading_model_of_ones_own_is_named_as_the_ranker(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="ranker='extractive:here', with 'extractive' as reader"):
+        opened(reader="extractive:here")
+    own = tmp_path / "own"
+    shutil.copytree(PACKAGED, own)
+    card = json.loads((own / "card.json").read_text())
+    (own / "card.json").write_text(json.dumps({**card, "version": "own"}))
+    with opened(reader=open_ranker(f"extractive:{own}"), ranker="extractive") as pipeline:
+        assert pipeline.models.of("ranker").identity == open_ranker().facts.identity != pipeline.models.reader.identity
+
+
+def test_where_nobody_can_answer_the_remedies_are_named_and_not_the_window() -> None:
+    with opened(reader="extractive") as pipeline:
+        with pytest.raises(
+            ConfigError, match=r"no strategy can be used here.*no model plays the role 'ranker'"
+        ) as told:
+            pipeline.ask(ASKED)
+        assert "raise the budget" not in str(told.value)
+        assert "raise the budget" not in pipeline.plan(ASKED).rows[0].decision.why
+        with pytest.raises(ConfigError, match="name a reader"):
+            pipeline.ask(ASKED, strategy="full")
+
+
 def test_without_a_writer_only_extraction_is_in() -> None:
     with opened(reader="extractive", ranker=reading()) as pipeline:
         [row] = pipeline.plan("Compare the deposit with the rent of each year.")
@@ -95,7 +122,7 @@ def test_the_reading_model_takes_no_prices() -> None:
         assembly.open_reader("extractive", window=9)
 
 
-def test_only_what_reads_is_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_reads_is_indexed(tmp_path: Path) -> None:
     class Encoder:
         calls = 0
 
@@ -107,8 +134,13 @@ def test_only_what_reads_is_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(encoder=encoder, ranker=reading()) as pipeline:
         pipeline.ask(ASKED, strategy="extract")
         assert encoder.calls == 0
-        pipeline.ask(ASKED, strategy="retrieve")
+        list(pipeline.batch([ASKED], job=tmp_path / "j.sqlite", strategy="extract"))
+        assert encoder.calls == 0
+        heard: list[object] = []
+        list(pipeline.batch([ASKED], job=tmp_path / "k.sqlite", strategy="retrieve", on_event=heard.append))
         assert encoder.calls > 0
+        begun = next(place for place, event in enumerate(heard) if isinstance(event, Tick))
+        assert any(isinstance(event, Progress) for event in heard[:begun]), "whoever waits for an index is told so"
 
 
 def test_an_encoder_that_is_missing_is_a_note_beside_the_ranker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,17 +66,21 @@ def test_a_ranker_without_a_price_is_free_where_money_is_known():
     assert models().price(READING).money is None
 
 
-@pytest.mark.parametrize(("asked", "taken"), [(FACT, "extract"), (COMPARISON, "retrieve")])
+@pytest.mark.parametrize(("asked", "taken"), [(FACT, "extract"), (COMPARISON, "full")])
 def test_a_small_reader_is_asked_only_where_copying_will_not_do(asked, taken):
-    decision = decide(Question(asked), CORPUS, models(), {k: ARMS[k] for k in ("extract", "retrieve")})
-    assert decision.strategy == taken
+    assert decide(Question(asked), CORPUS, models(), ARMS).strategy == taken
+
+
+def test_a_large_reader_compares_what_was_found():
+    arms = {name: ARMS[name] for name in ("extract", "retrieve")}
+    assert decide(Question(COMPARISON), CORPUS, models(131_072), arms).strategy == "retrieve"
 
 
 def test_the_reason_reads_well_on_either_side():
     why = decide(Question(FACT), CORPUS, models(), ARMS).why
     assert "extract asks no language model; " in why
     assert "inf" not in why
-    other = decide(Question(COMPARISON), CORPUS, models(), {k: ARMS[k] for k in ("extract", "retrieve")}).why
+    other = decide(Question(COMPARISON), CORPUS, models(131_072), {k: ARMS[k] for k in ("extract", "retrieve")}).why
     assert "extract would ask no language model and lose" in other
     named = decide(Question(FACT), CORPUS, models(), ARMS, only="extract").why
     assert named == "extract was asked for by name; it asks no language model"

@@ -50,7 +50,7 @@ def answer(says: Says, corpus: Corpus | None = None, asked: Question = ASKED, mo
 
 
 def test_passages_that_agree_outweigh_a_surer_one() -> None:
-    made = answer(Says(three_months=0.4, six_months=0.5))
+    made = answer(Says(three_months=0.4, six_months=0.5), support=1.0)
     assert made.text == "three months"
     assert made.confidence == pytest.approx(1 - 0.6 * 0.6)
     assert {c.text for c in made.citations} == {"The notice period is three months.", "Notice: three months."}
@@ -80,7 +80,7 @@ def run_alone(pipeline: Pipeline):
 
 
 def test_a_far_one_is_not_told() -> None:
-    made = answer(Says(three_months=0.8, six_months=0.1))
+    made = answer(Says(three_months=0.8, six_months=0.1), support=1.0)
     assert made.notes == ()
     assert made.confidence == pytest.approx(0.96)
 
@@ -92,7 +92,7 @@ def test_a_longer_wording_is_no_other_answer() -> None:
 
 
 def test_an_unsure_stretch_gives_way_to_its_sentence() -> None:
-    made = answer(Says(keep=0.7, six_months=0.2))
+    made = answer(Says(keep=0.7, six_months=0.2), sure=0.35)
     assert made.text == "The notice period is three months."
     assert made.confidence == 0.7
     assert made.citations[0].text == made.text
@@ -100,7 +100,7 @@ def test_an_unsure_stretch_gives_way_to_its_sentence() -> None:
 
 
 def test_where_neither_is_likely_it_declines() -> None:
-    made = answer(Says(keep=0.4, six_months=0.2))
+    made = answer(Says(keep=0.4, six_months=0.2), sure=0.35, sentence=0.5)
     assert (made.answerable, made.text, made.citations) == (False, "The documents do not answer this question.", ())
     assert made.confidence == pytest.approx(0.8)
     assert any("six months" in note for note in made.notes)
@@ -108,10 +108,10 @@ def test_where_neither_is_likely_it_declines() -> None:
 
 
 @pytest.mark.parametrize(("options", "text"), [
-    ({"sure": 0.2}, "six months"), ({"sentence": 0.4}, "The notice period is three months."), ({}, None),
+    ({"sure": 0.2}, "six months"), ({"sentence": 0.4}, "The notice period is three months."), ({"sentence": 0.5}, None),
 ])  # fmt: skip
 def test_thresholds_are_options(options: dict[str, float], text: str | None) -> None:
-    made = answer(Says(keep=0.4, six_months=0.2), **options)
+    made = answer(Says(keep=0.4, six_months=0.2), **{"sure": 0.35, **options})
     assert made.text == (text or "The documents do not answer this question.")
 
 

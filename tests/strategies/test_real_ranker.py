@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ragctx.corpus import Chunking, Corpus
-from ragctx.encoders.extractive import missing, open_ranker
+from ragctx.encoders.extractive import open_ranker
 from ragctx.strategies import Retrieve
 from ragctx.types import Question
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 QUESTIONS = ("When does the gate open?", "Who built house 12?", "Are pets welcome?", "?", "a" * 3000)
 
 

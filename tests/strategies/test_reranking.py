@@ -14,7 +14,7 @@ from ragctx.readers.scripted import Scripted as Ranker
 from ragctx.strategies import Reranking, Retrieve
 from ragctx.strategies.pruning import WHOLE, recalled
 from ragctx.strategies.reranking import cut, reranked
-from ragctx.types import Context, Question, Span
+from ragctx.types import Context, Document, Question, Span
 from ragctx.types.documents import characters_read
 from ragctx.work import Failure, Relevances, Rerank, run
 
@@ -90,6 +90,25 @@ def test_one_request_sorts_and_prunes(scripted, corpus: Corpus) -> None:
     assert answer.citations[0].text == "The gate does open at nine."
     assert any("sentences were pruned as not needed" in note for note in answer.notes)
     assert any("pruned" in d.reason for d in answer.dropped)
+
+
+@pytest.mark.parametrize("tokens", [60, 150, 300, 2000])
+def test_a_table_is_not_asked_about_twice(scripted, tokens: int) -> None:
+    rows = "\n".join(f"| gate {n} | opens at {n % 12} | painted in {1900 + n} |" for n in range(60))
+    corpus = Corpus.of({"gates": rows, "notes": "The gate does open at nine. It is grey."})
+    reader = scripted(lines=["At nine [1]."], ranker=Ranker())
+    reader.answer(Retrieve(tokens=tokens, retriever="bm25"), ASKED, corpus)
+    assert len(reader.ranked) == 1
+
+
+def test_what_is_left_of_a_passage_names_the_page_it_stands_on(scripted) -> None:
+    first = "House one was built by a mason.\n\n"
+    corpus = Corpus.over(Document("gates.pdf", first + "The gate does open at nine.", pages=(0, len(first))))
+    reader = scripted(lines=["At nine [1]."], ranker=Ranker())
+    answer = reader.answer(Retrieve(retriever="bm25"), ASKED, corpus)
+    assert "gates.pdf, page 2" in reader.prompt
+    assert "mason" not in reader.prompt.partition(" end\n")[0]
+    assert answer.citations[0].page == 2
 
 
 def test_everything_found_is_read_or_dropped(scripted, corpus: Corpus) -> None:

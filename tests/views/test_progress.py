@@ -73,6 +73,18 @@ def test_no_encoder_is_named_where_none_is_asked():
     assert "encoder" not in screen.getvalue()
 
 
+def test_a_job_tells_of_its_indexes_until_its_rows_begin():
+    with redirect_stderr(Screen()) as screen, progress.batch(10, 640) as on_event:
+        on_event(Answering("index", 0, 16, 0))
+    assert "embedding" in screen.getvalue()
+    assert "loading the encoder" in screen.getvalue()
+    with redirect_stderr(Screen()) as screen, progress.batch(10, 640) as on_event:
+        on_event(Tick(10, 0, 0, 0))
+        on_event(Answering("reading", 0, 16, 0))
+    assert "answering" in screen.getvalue()
+    assert "encoder" not in screen.getvalue()
+
+
 def test_quiet_is_quiet():
     with redirect_stderr(Screen()) as screen:
         assert progress.streamed(events(), quiet=True).text == "Four months."

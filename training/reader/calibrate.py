@@ -59,12 +59,16 @@ def keep(seen: Sequence[tuple[Example, Sequence[Seen]]]) -> list[float]:
 
 
 def answer(seen: Sequence[tuple[Example, Sequence[Seen]]]) -> dict[str, float]:
-    """Weights of a stretch's score and of its passage's relevance for the probability that the stretch is right."""
+    """Weights of a stretch's score and of its passage's relevance for the probability that the stretch is right.
+
+    Of every passage the best stretch alone: the others of a relevant passage are wrong because that one is right, and
+    would teach that relevance speaks against an answer.
+    """
     rows, right = [], []
     for example, group in seen:
         truth = [example.passage.text[start:end] for start, end in example.answers]
         for each in group:
-            for place, text in zip(each.answers, each.said, strict=True):
+            for place, text in zip(each.answers[:1], each.said[:1], strict=True):
                 rows.append([place.score, each.relevance])
                 right.append(token_f1(text, truth) >= RIGHT)
     (score, weight), offset = _fitted(rows, right)
@@ -78,7 +82,9 @@ def logit(probability: float) -> float:
 
 
 def _fitted(rows: Sequence[Sequence[float]], gold: Sequence[bool]) -> tuple[list[float], float]:
+    """Weights and offset; one made-up row of each kind amid the others keeps them finite where all are of one kind."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=100.0).fit(np.array(rows), np.array(gold))
+    middle = np.mean(rows, axis=0)
+    model = LogisticRegression(C=100.0).fit(np.array([*rows, middle, middle]), np.array([*gold, True, False]))
     return [round(float(weight), 4) for weight in model.coef_[0]], round(float(model.intercept_[0]), 4)

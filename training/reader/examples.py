@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 Span = tuple[int, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,16 @@ class Example:
     evidence: tuple[Span, ...] = ()
     negatives: tuple[Passage, ...] = ()
     part: str = "train"
+
+
+def sample(every: Sequence[T], most: int, seed: int = 0) -> list[T]:
+    """At most so many of them, the same ones every time; all where `most` is 0.
+
+    Example:
+        >>> sample([1, 2], 5), len(sample(range(9), 3)), len(sample(range(9), 0))
+        ([1, 2], 3, 9)
+    """
+    return random.Random(seed).sample(list(every), most) if 0 < most < len(every) else list(every)
 
 
 def article_key(title: str) -> str:

@@ -62,8 +62,7 @@ def _join(source: Path, file: Path) -> None:
     from onnxruntime.transformers import optimizer
 
     model = onnx.load(source)
-    weight = next(i for i in model.graph.initializer if i.name.endswith("attention.self.query.bias"))
-    width = weight.dims[0]
+    width = next(i for i in model.graph.initializer if i.name.endswith("word_embeddings.weight")).dims[1]
     heads = width // 32
     made = optimizer.optimize_model(str(source), model_type="bert", num_heads=heads, hidden_size=width, opt_level=0)
     made.save_model_to_file(str(file))

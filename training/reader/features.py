@@ -12,12 +12,11 @@ import torch
 from tokenizers import Encoding, Tokenizer
 
 from ragctx.corpus.sentences import bounds
+from ragctx.encoders.extractive.pairs import ASKED, TITLE
 from training.reader.examples import Example, Passage, Span
 
 LONGEST = 288
 """Tokens of question and passage together."""
-_ASKED, _TITLE = 240, 60
-"""Characters of question and title that are read: they are never cut by tokens, so they must leave the passage room."""
 UNKNOWN = -1.0
 """Label of what nobody marked: it adds nothing to the loss."""
 
@@ -41,8 +40,8 @@ class Pair:
 
 def encode(tokenizer: Tokenizer, question: str, passage: Passage, titled: bool) -> Encoding:
     """Question (and title) and passage as one sequence, the passage's end cut off where it is too long."""
-    asked = question[:_ASKED]
-    asked = f"{asked} [SEP] {passage.title[:_TITLE]}" if titled and passage.title else asked
+    asked = question[:ASKED]
+    asked = f"{asked} [SEP] {passage.title[:TITLE]}" if titled and passage.title else asked
     return tokenizer.encode(asked, passage.text)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ragctx import speeds
 from ragctx.contracts import Emit
 from ragctx.encoders.extractive.embedding import Alone, Embedding
 from ragctx.encoders.extractive.files import Weights
@@ -22,6 +23,8 @@ from ragctx.types import Speed
 from ragctx.work import Embed, Failure, Reply, Request, Rerank
 
 KINDS = frozenset({"Embed", "Rerank", "Prune", "Extract"})
+_ENOUGH = 4000
+"""Tokens after which a speed is worth remembering: the first passes are slow."""
 Planned = Ranking | Embedding | Failure
 
 
@@ -44,14 +47,16 @@ class Extractive:
         self.batch = max(4, self._threads)
         self._session: Session | None = None
         self._spent = (0, 0.0)
-        self._known = ModelFacts(weights.card.name, self._words, identity=weights.identity, kinds=KINDS)
+        self._key = f"{weights.identity}:{self._threads}"
+        before = speeds.known(self._key)
+        self._known = ModelFacts(weights.card.name, self._words, speed=before, identity=weights.identity, kinds=KINDS)
 
     @property
     def facts(self) -> ModelFacts:
-        """Its facts, with the speed measured so far; its counter is exact and it has no window."""
+        """Its facts, with the speed measured so far or earlier; its counter is exact and it has no window."""
         tokens, seconds = self._spent
-        speed = Speed(prompt=tokens / seconds, output=1.0) if tokens and seconds else None
-        return replace(self._known, speed=speed)
+        measured = Speed(prompt=tokens / seconds, output=1.0) if tokens and seconds else None
+        return replace(self._known, speed=measured) if measured else self._known
 
     def serve(self, requests: Sequence[Request], emit: Emit) -> list[Reply]:
         """One reply for each request; a failure in the slot of one that it cannot answer.
@@ -72,10 +77,12 @@ class Extractive:
         return [self._reply(*one) for one in zip(planned, results, shares, strict=True)]
 
     def close(self) -> None:
-        """Let go of the model and its threads."""
+        """Let go of the model and its threads; what was learnt of its speed is kept for later plans."""
         if self._session is not None:
             self._session.close()
         self._session = None
+        if self._spent[0] >= _ENOUGH and (speed := self.facts.speed):
+            speeds.keep(self._key, speed)
 
     def _opened(self) -> Session:
         if self._session is None:

@@ -24,7 +24,8 @@ class Card:
     """What a model says of itself.
 
     Attributes:
-        sha256: of the weights. width: numbers of an embedding. longest: tokens of a pass.
+        sha256: of the weights. tokenizer: of the vocabulary's file; empty where the card does not say.
+        width: numbers of an embedding. longest: tokens of a pass.
         digest: of the card itself, since its calibration decides replies too.
     """
 
@@ -35,6 +36,7 @@ class Card:
     longest: int
     calibration: Calibration
     digest: str
+    tokenizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,9 @@ def find(model: str = "") -> Weights:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreCorrupt(f"{folder / CARD} is no card of a reading model ({error!r}): {remedy}") from error
     weights = Weights(folder, card, remedy)
-    if _checksum(weights.model, *_state(weights.model)) != card.sha256:
-        raise weights.broken(f"{MODEL} is not the file that {CARD} describes (its checksum is another)")
+    for file, said in ((weights.model, card.sha256), (weights.tokenizer, card.tokenizer)):
+        if said and _checksum(file, *_state(file)) != said:
+            raise weights.broken(f"{file.name} is not the file that {CARD} describes (its checksum is another)")
     return weights
 
 
@@ -105,7 +108,10 @@ def parsed(text: bytes) -> Card:
         raise ValueError(f"width {width}, longest {longest}: needs at least 1 and {_SHORTEST}")
     calibration = Calibration.parsed(table["calibration"])
     name, version, sha256 = (str(table[key]) for key in ("name", "version", "sha256"))
-    return Card(name, version, sha256, width, longest, calibration, hashlib.sha256(text).hexdigest())
+    if not sha256:
+        raise ValueError("it says no sha256")
+    digest, tokenizer = hashlib.sha256(text).hexdigest(), str(table.get("tokenizer_sha256", ""))
+    return Card(name, version, sha256, width, longest, calibration, digest, tokenizer)
 
 
 def _state(file: Path) -> tuple[int, int]:

@@ -17,6 +17,9 @@ from ragctx.encoders.extractive.words import Tokens
 from ragctx.encoders.spans import Borders, answers
 from ragctx.work import Failure, Relevances, Rerank, Stretch
 
+_LEAST_KNOWN = 0.5
+"""The share of a question's tokens that the vocabulary has to know."""
+
 
 class Seen(NamedTuple):
     """What one pass says, its answers as token places of the passage."""
@@ -86,13 +89,16 @@ class Ranking:
     ) -> Ranking | Failure:
         """The passes of a request, from the tokens of its texts."""
         question = known[asked(request.query)]
-        if not len(question.ids):
-            return Failure("bad_request", "the query holds nothing that can be read: ask in words")
+        wrong = _unreadable(asked(request.query), question)
+        if wrong:
+            return Failure("bad_request", wrong)
         leads = {title: _lead(question, title, known, borders) for title in set(request.titles) | {""}}
         made = []
         for number, text in enumerate(request.texts):
             tokens = known[text]
-            first, last = tokens.within(request.units[number] if request.units else ())
+            units = request.units[number] if request.units else ()
+            # A blank one is nobody's: a token beside it may reach over it where the vocabulary drops the character.
+            first, last = tokens.within([(s, e) if text[s:e].strip() else (s, s) for s, e in units])
             begin = leads[request.titles[number] if request.titles else ""]
             over = passes(begin, tokens, borders[1], longest, np.unique(first).tolist())
             made.append(Ranked(text, tokens, tuple(over), first, last))
@@ -130,6 +136,22 @@ def asked(query: str) -> str:
 def titled(title: str) -> str:
     """What is read of a title."""
     return title[:TITLE]
+
+
+def _unreadable(query: str, tokens: Tokens) -> str:
+    """Why a model that is asked this would only guess; empty where it can read most of it.
+
+    Example:
+        >>> marks = Tokens(*(np.array(numbers) for numbers in ([1029, 999], [0, 1], [1, 2])), np.array([True, True]))
+        >>> _unreadable("?!", marks)
+        'the query holds no word that can be read: ask in words'
+    """
+    spelt = zip(tokens.starts, tokens.ends, tokens.known, strict=True)
+    if not any(known and any(map(str.isalnum, query[start:end])) for start, end, known in spelt):
+        return "the query holds no word that can be read: ask in words"
+    if tokens.known.mean() < _LEAST_KNOWN:
+        return "the query is mostly in letters that this model does not know: ask in English, or name another ranker"
+    return ""
 
 
 def _lead(question: Tokens, title: str, known: Mapping[str, Tokens], borders: tuple[int, int]) -> np.ndarray:

@@ -22,11 +22,17 @@ _AROUND = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """A text's tokens without special ones: their ids, and the characters [starts, ends) that each stands for."""
+    """A text's tokens without special ones.
+
+    Attributes:
+        ids: of each. starts, ends: the characters [start, end) that it stands for. known: whether the vocabulary has
+            it; all are [tokens].
+    """
 
     ids: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
+    known: np.ndarray
 
     def within(self, ranges: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
         """For every character range the first token that touches it, and the one after the last."""
@@ -82,7 +88,8 @@ class Words:
         """Every distinct text with its tokens."""
         distinct = list(dict.fromkeys(texts))
         encodings = self.tokenizer.encode_batch([_sayable(text) for text in distinct], add_special_tokens=False)
-        return {text: _tokens(encoding) for text, encoding in zip(distinct, encodings, strict=True)}
+        unknown = self.tokenizer.token_to_id("[UNK]")
+        return {text: _tokens(encoding, unknown) for text, encoding in zip(distinct, encodings, strict=True)}
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
@@ -98,6 +105,6 @@ def _sayable(text: str) -> str:
     return text if text.isascii() else _LONE.sub("\ufffd", text)
 
 
-def _tokens(encoding: Any) -> Tokens:  # noqa: ANN401
-    offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)
-    return Tokens(np.array(encoding.ids, np.int64), offsets[:, 0].copy(), offsets[:, 1].copy())
+def _tokens(encoding: Any, unknown: int | None) -> Tokens:  # noqa: ANN401
+    ids, offsets = np.array(encoding.ids, np.int64), np.array(encoding.offsets, np.int64).reshape(-1, 2)
+    return Tokens(ids, offsets[:, 0].copy(), offsets[:, 1].copy(), ids != (-1 if unknown is None else unknown))

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -29,4 +30,8 @@ def folder(tmp_path):
     """A copy of the packaged model that may be spoilt."""
     for name in (CARD, MODEL, TOKENIZER):
         shutil.copy(PACKAGED / name, tmp_path / name)
+    # Without the tokenizer's checksum, which would be the first thing to be found wrong with a spoilt one.
+    card = json.loads((tmp_path / CARD).read_text(encoding="utf-8"))
+    card.pop("tokenizer_sha256", None)
+    (tmp_path / CARD).write_text(json.dumps(card), encoding="utf-8")
     return tmp_path

@@ -29,8 +29,8 @@ def changed(folder, **values):
     (folder / CARD).write_text(json.dumps({key: value for key, value in card.items() if value is not None}))
 
 
-def test_a_copy_is_the_same_model(folder):
-    packaged = open_ranker(threads=1)
+def test_a_copy_is_the_same_model(tmp_path):
+    packaged, folder = open_ranker(threads=1), shutil.copytree(PACKAGED, tmp_path / "copy")
     assert opened(folder).facts.identity == packaged.facts.identity
     assert served(folder)[0].values == packaged.serve([ASKED], lambda index, text: None)[0].values
 
@@ -72,6 +72,15 @@ def test_weights_are_checked_against_the_card(folder):
     data[len(data) // 2] ^= 1
     (folder / MODEL).write_bytes(data)
     with pytest.raises(StoreCorrupt, match="checksum"):
+        opened(folder)
+
+
+def test_a_tokenizer_is_checked_where_the_card_knows_it(folder):
+    changed(folder, tokenizer_sha256=hashlib.sha256((folder / TOKENIZER).read_bytes()).hexdigest())
+    opened(folder)
+    words = (folder / TOKENIZER).read_text(encoding="utf-8")
+    (folder / TOKENIZER).write_text(words.replace('"lowercase":true', '"lowercase":false'), encoding="utf-8")
+    with pytest.raises(StoreCorrupt, match=r"tokenizer.*is not the file"):
         opened(folder)
 
 

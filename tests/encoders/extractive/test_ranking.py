@@ -90,6 +90,11 @@ def test_every_number_is_a_probability_and_every_stretch_is_inside(serve, texts,
         assert all(a.end <= b.start or b.end <= a.start for i, a in enumerate(found) for b in found[:i])
 
 
+def test_a_blank_that_a_token_reaches_over_is_not_weighed(serve):
+    [reply] = serve(Rerank("Which?", ("0" * 15 + "\x85\ua000",), units=(((15, 16), (0, 15)),)))
+    assert reply.keeps[0][0] == 0.0 < reply.keeps[0][1]
+
+
 @slowly
 @given(st.text(LETTERS, max_size=80), st.data())
 def test_any_units_inside_the_text_are_weighed(serve, text, data):
@@ -139,11 +144,17 @@ def test_nothing_to_read(serve):
     assert none == Relevances(())
 
 
-@pytest.mark.parametrize("query", ["", "  \n", "\x00", "\u200b"])
-def test_a_query_without_anything_is_refused(serve, query):
+@pytest.mark.parametrize("query", ["", "  \n", "\x00", "\u200b", "?!...", "\U0001f642", "\u16a0\u16c7", "a" * 200])
+def test_a_query_without_a_word_is_refused(serve, query):
     refused, served = serve(Rerank(query, (TEXT,)), Rerank("Who?", (TEXT,)))
     assert (refused.kind, "ask in words" in refused.message) == ("bad_request", True)
     assert isinstance(served, Relevances)
+
+
+def test_a_query_in_letters_that_the_vocabulary_lacks_is_refused(serve):
+    strange, mixed = serve(Rerank("谁写了这份报告 1?", (TEXT,)), Rerank("Who wrote 报告?", (TEXT,)))
+    assert (strange.kind, "letters" in strange.message) == ("bad_request", True)
+    assert isinstance(mixed, Relevances)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +259,7 @@ def test_odd_texts_are_read_with_exact_places(serve, name):
     assert reply.answers[0]
     assert all(0 <= s.start < s.end <= len(text) for s in reply.answers[0])
     [asked] = serve(Rerank(text, (text,), answers=1))
-    assert 0 <= asked.values[0] <= 1
+    assert isinstance(asked, Failure) or 0 <= asked.values[0] <= 1, "no readable word in it, or an answer"
 
 
 def test_no_stretch_leaves_a_mark_behind(serve):
@@ -309,3 +320,16 @@ def test_the_longest_question_and_title_leave_room_for_windows_that_go_on():
     made = list(passes(full, Known(), 2, 256, range(0, 5000, 7)))
     assert made[-1].end == 5000
     assert all(isinstance(one, Pass) and len(one.ids) <= 256 for one in made)
+
+
+def test_the_next_process_knows_the_speed(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAGCTX_CACHE", str(tmp_path / "cache"))
+    first = open_ranker(f"extractive:{folder}", threads=1)
+    assert first.facts.speed is None
+    long = " ".join(["The tower is 62 metres high."] * 600)
+    first.serve([Rerank("How high is the tower?", (long,))], lambda place, text: None)
+    first.close()
+    assert open_ranker(f"extractive:{folder}", threads=1).facts.speed.prompt == pytest.approx(
+        first.facts.speed.prompt, rel=0.01
+    )
+    assert open_ranker(f"extractive:{folder}", threads=2).facts.speed is None
