@@ -39,7 +39,7 @@ class Task:
     seed: str
 
     def messages(
-        self, name: str, passages: Sequence[Passage] = (), /, *, first: int = 1, **values: object
+        self, name: str, /, passages: Sequence[Passage] = (), *, first: int = 1, **values: object
     ) -> tuple[Message, ...]:
         """The whole prompt: rules, passages numbered from `first`, then the template `name` filled with the values.
 
