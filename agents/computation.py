@@ -149,6 +149,26 @@ class Allocation:
             )
         return min(allowed, key=lambda choice: (-round(choice.score, 9), choice.tokens))
 
+    def within(self, tokens: float, data: str = "", *, shots: int, iterations: int | None = None) -> Setting:
+        """The best measured setting that a strategy can carry out: it reads at least one document.
+
+        Args:
+            tokens: as for `best`, and so is `data`.
+            data: the set of questions.
+            shots: the most demonstrations there are.
+            iterations: the most rounds; None for any number.
+
+        Raises:
+            ConfigError: no run was of such a setting. LimitError: as `best`.
+        """
+        documents = [value for value in self.tried[0] if value]
+        some = [value for value in self.tried[1] if value <= shots]
+        rounds = [value for value in self.tried[2] if iterations is None or value <= iterations]
+        for factor, values in zip(FACTORS, (documents, some, rounds), strict=True):
+            if not values:
+                raise ConfigError(f"no run has {factor} that can be used here: measure some that have")
+        return self.best(tokens, data, documents=documents, shots=some, iterations=rounds).setting
+
     def to_json(self) -> str:
         """One line of JSON that `from_json` reads back to an equal model."""
         return dump(self)
