@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ragctx.corpus import Corpus
-from ragctx.grounding import grounded
-from ragctx.prompts import Templates
+from ragctx.errors import RequestFailed
+from ragctx.grounding import declined, grounded
+from ragctx.prompts import Prompt, Templates
 from ragctx.prompts.replies import numbers, renumbered
+from ragctx.strategies.answering import must_say_something
+from ragctx.strategies.purse import Purse
 from ragctx.strategies.standalone import Asked
-from ragctx.types import Answer, Context, Dropped, Passage, Span
-from ragctx.work import Completion
+from ragctx.types import Answer, Context, Dropped, Passage, Question, Span
+from ragctx.work import Completion, Generate, Work, ask
 
 
 def concluded(
@@ -66,3 +69,44 @@ def concluded(
     )
     spans = [span for passage in passages for span in passage.spans] if read is None else read
     return replace(answer, coverage=corpus.coverage(spans))
+
+
+def last(
+    question: Question, request: Generate, prompt: Prompt, purse: Purse
+) -> Work[tuple[Completion, dict[str, object]]]:
+    """The last call: its completion, and `{"data": value}` where data was asked for, to be handed to `concluded`.
+
+    A reply that is not valid data is sent back once, with what is wrong with it, where the budget allows that.
+
+    Args:
+        question: what is asked.
+        request: the call.
+        prompt: how it was written; its schema is that of the data.
+        purse: of the question; what is spent here is booked there.
+
+    Raises:
+        LimitError: window or budget do not hold the call. RequestFailed: the model's reply is of no use.
+    """
+    from ragctx.structured import parse
+
+    facts, output = purse.facts, request.sampling.max_tokens
+    purse.check(facts.counter.render(request.messages), output)
+    completion = yield from ask(request)
+    purse.paid(completion)
+    if question.answer_type is None:
+        must_say_something(completion.text)
+        return completion, {}
+    parsed = parse(question.answer_type, completion.text)
+    if parsed.problem and not declined(completion.text, prompt.templates):
+        again = prompt.repair(request.messages, completion.text, parsed.problem)
+        purse.check(facts.counter.render(again), output)
+        completion = yield from ask(replace(request, messages=again, purpose="repair", final=False))
+        purse.paid(completion)
+        parsed = parse(question.answer_type, completion.text)
+    if parsed.problem and not declined(completion.text, prompt.templates):
+        raise RequestFailed(
+            "malformed",
+            f"two replies do not follow {question.answer_type.__name__}: {parsed.problem}; use a simpler answer_type, "
+            "a larger max_output, or a model with structured output",
+        )
+    return completion, {"data": parsed.data}
