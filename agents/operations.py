@@ -19,12 +19,12 @@ _PLAIN: Final[tuple[tuple[Operation, re.Pattern[str]], ...]] = tuple(
     (cast("Operation", name), re.compile(pattern, re.IGNORECASE))
     for name, pattern in (
         ("average", r"\b(?:average|mean)\b"),
-        ("group", r"\bhow many\b.{1,80}\b(?:for|in|per|by|of) each\b|\bgroup(?:ed)? by\b|\bfor each\b.{1,40}\bhow many\b"),
-        ("sum", rf"\bhow much\b.{{1,200}}{_TOGETHER}|{_TOGETHER}.{{1,200}}\bhow much\b|\bsum of\b|\btotal (?:of|amount|cost)\b"),
+        ("group", r"\bhow many\b.{1,80}\b(?:for|in|by|of) each\b|\bhow many\b.{1,80}\bper\b|\bgroup(?:ed)? by\b"),
+        ("sum", rf"\bhow much\b.{{1,200}}{_TOGETHER}|{_TOGETHER}.{{1,200}}\bhow much\b|\btotal (?:of|amount|cost)\b"),
         ("count", r"\bhow (?:many|often)\b|\bnumber of\b|\bcount\b"),
         ("maximum", rf"\b(?:{_MOST})\b"),
         ("minimum", rf"\b(?:{_LEAST})\b"),
-        ("list", r"\blist\b|\bname (?:all|every|the)\b|\bwhich (?!one\b)\w+s\b|\bwhat are (?:all )?the\b|\bevery\b|\ball the\b"),
+        ("list", r"\blist\b|\bname (?:all|every|the)\b|\bwhich (?!one\b)\w+s\b|\bwhat are (?:all )?the\b|\bevery\b"),
     )
 )  # fmt: skip
 _SAID: Final = {
@@ -84,7 +84,7 @@ def planned(reply: str, question: str) -> Wanted | None:
         Wanted(operation='count', item='a part kept in Garrow', unit='parts', together=False)
     """
     words = plain(question)
-    operation = words.operation if words else _operation(reply)
+    operation = words.operation if words else _operation(reply) or _operation(f"Operation: {reply}")
     if operation is None:
         return None
     item = _item(reply) or question

@@ -51,6 +51,11 @@ class Source:
 
     text: str
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its words as they are compared."""
+        return tuple(word for word, _, _ in self._words)
+
     @cached_property
     def _words(self) -> list[tuple[str, int, int]]:
         return _split(self.text)
