@@ -1,0 +1,303 @@
+"""Sum up documents of any length, about the question or as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from ragctx.agents.hierarchical import FILLED, HEADING, Tree, grown, hierarchical
+from ragctx.agents.incremental import incremental
+from ragctx.agents.summaries import LOST, Summary, Wish, Writer
+from ragctx.corpus import Corpus
+from ragctx.errors import ConfigError, RequestFailed
+from ragctx.models import ModelFacts, Models
+from ragctx.prompts import Templates, shipped
+from ragctx.prompts.tasks import Task
+from ragctx.prompts.texts import texts
+from ragctx.strategies.concluding import concluded
+from ragctx.strategies.limits import output_tokens, readable
+from ragctx.strategies.portions import COUNTED, Portion, portion_count, portions
+from ragctx.strategies.purse import Purse
+from ragctx.strategies.standalone import Asked, alone, line
+from ragctx.types import Answer, Dropped, Estimate, Line, Question, Range
+from ragctx.work import Completion, Work
+
+WORKFLOWS = ("hierarchical", "incremental")
+_FILE = Path(__file__).with_name("texts") / "summarise.toml"
+_TEXTS = {
+    "part_focused": ("QUESTION", "WORDS", "NOTHING", "extra"),
+    "part_plain": ("WORDS", "extra"),
+    "merge_focused": ("QUESTION", "WORDS", "extra"),
+    "merge_plain": ("WORDS", "extra"),
+    "update_focused": ("SUMMARY", "QUESTION", "WORDS", "extra"),
+    "update_plain": ("SUMMARY", "WORDS", "extra"),
+    "shorten": ("SUMMARY", "WORDS"),
+}
+# A part of fewer tokens is not worth a call.
+_LEAST = 48
+# The share of the window that a summary may take: two of the level below and one to be written must fit.
+_SHARE = 5
+# How many calls are asked for once more; only plans rest on it. Twice all of them is the most a plan reckons with.
+_AGAIN, _MOST = 0.1, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Summarise:
+    """Sum up documents of any length, about the question or as a whole.
+
+    The two workflows of BooookScore (Chang et al., ICLR 2024, arXiv 2310.00785): "hierarchical" sums up every part by
+    itself, all of them at once, and then the summaries until one is left; "incremental" brings one summary up to date
+    part by part, which keeps more detail and runs together worse. A summary is valid if it says something, keeps within
+    its limit and ends as a sentence does; one that is not is asked for again with fewer words. One that came out longer
+    than what it sums up gives place to that text itself. Everything is read: coverage names what no usable summary
+    came of. Every call is a request of its own, so a killed batch goes on at the part where it was.
+
+    Attributes:
+        workflow: "hierarchical" or "incremental". focused: sum up what bears on the question; otherwise everything,
+            and the question is not looked at.
+        length: most tokens of the summary; levels below the top have 0.65 times that of the level above.
+        part: most tokens of a part, less where the window is small.
+        tries: at one summary, the first included. templates: its refusal says that nothing bears on the question.
+
+    Raises:
+        ConfigError: an option makes no sense.
+
+    Example:
+        >>> from ragctx.models import ModelFacts
+        >>> from ragctx.work import run
+        >>> corpus = Corpus.of("The lease runs for ten years. Rent is due monthly. Pets are welcome in the yard.")
+        >>> work = Summarise().read(Question("What is due?"), corpus, Models({"reader": ModelFacts("m")}))
+        >>> run(work, lambda requests: [Completion("Rent is due monthly.") for _ in requests]).text
+        'Rent is due monthly.'
+    """
+
+    name: ClassVar[str] = "summarise"
+
+    workflow: Literal["hierarchical", "incremental"] = "hierarchical"
+    focused: bool = True
+    length: int = 400
+    part: int = 2048
+    tries: int = 3
+    templates: Templates = field(default_factory=shipped)
+
+    def __post_init__(self) -> None:
+        if self.workflow not in WORKFLOWS:
+            raise ConfigError(f"no workflow is called {self.workflow!r}: there are {', '.join(WORKFLOWS)}")
+        if self.tries < 1 or self.length < 16 or self.part < _LEAST:
+            raise ConfigError(
+                f"summarise needs room: length={self.length} (16 at least), part={self.part} ({_LEAST} at least), "
+                f"tries={self.tries} (1 at least)"
+            )
+
+    def estimate(self, question: Question, corpus: Corpus, models: Models) -> Estimate:
+        """What `read` will spend: the first level to the token, what is above it by how summaries fill their limits.
+
+        Raises:
+            DoesNotFit: the window has no room for a part and a summary. ConfigError: an `answer_type` was asked for.
+        """
+        view = readable(question, corpus)
+        job = self._job(question, view, models, Purse(models.reader))
+        rewriting = line(question, models, self.templates)
+        return Estimate((*rewriting, *job.lines(view, models)))
+
+    def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
+        """Sum up every part, then the summaries.
+
+        Raises:
+            LimitError: window or budget do not hold all the calls it takes. RequestFailed: no usable summary came.
+        """
+        view = readable(question, corpus)
+        self._job(question, view, models, Purse(models.reader))  # what cannot be read is refused before any call
+        asked = yield from alone(question, models, self.templates)
+        job = self._job(asked.question, view, models, Purse.after(asked, models.reader))
+        cut = job.cut(view)
+        job.check(cut, models)
+        if not cut:
+            return self._answer(asked, Summary("", ()), cut, view, job.writer)
+        summary = yield from self._summary(job, cut)
+        if summary is None or not job.writer.read:
+            raise _failed(job.writer)
+        return self._answer(asked, summary, cut, view, job.writer)
+
+    def _summary(self, job: _Job, cut: Sequence[Portion]) -> Work[Summary | None]:
+        if self.workflow == "incremental":
+            return (yield from incremental(job.writer, cut, job.limit, job.focused))
+        level = yield from hierarchical(job.writer, cut, job.tree(len(cut)), job.focused)
+        text = "\n\n".join(summary.text for summary in level)
+        last = level[-1].completion if level else Completion("")
+        return Summary(text, tuple(span for summary in level for span in summary.spans), last)
+
+    def _job(self, question: Question, view: Corpus, models: Models, purse: Purse) -> _Job:
+        if question.answer_type is not None:
+            raise ConfigError("summarise writes text, not data: drop answer_type, or use map-extract, retrieve or full")
+        facts = models.reader
+        task = Task(texts(_FILE, _TEXTS), view.manifest)
+        extra = f"\n{question.instructions.strip()}" if question.instructions.strip() else ""
+        limit = output_tokens(facts, self.length if facts.window is None else min(self.length, facts.window // _SHARE))
+        asked = question.text if self.focused else ""
+        writer = Writer(facts, task, purse, self.templates, asked, extra, self.tries)
+        return _Job(self, writer, models.of("worker"), max(1, limit))
+
+    def _answer(self, asked: Asked, summary: Summary, cut: Sequence[Portion], view: Corpus, writer: Writer) -> Answer:
+        passages = tuple(passage for portion in cut for passage in portion)
+        text = summary.text or self.templates.refusal
+        read = writer.read if summary.text else [span for passage in passages for span in passage.spans]
+        dropped = tuple(Dropped(span, LOST) for span in writer.lost)
+        completion = replace(summary.completion, text=text)
+        notes = (f"summed up in {len(cut)} parts, {self.workflow}", *writer.notes)
+        return concluded(
+            asked, completion, passages, view, self.name, self.templates, notes, dropped=dropped, read=read
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One question's summary: how long parts and summaries may be, and what all of it takes.
+
+    Attributes:
+        limit: most tokens of the summary.
+    """
+
+    strategy: Summarise
+    writer: Writer
+    worker: ModelFacts
+    limit: int
+
+    @property
+    def focused(self) -> str:
+        return "focused" if self.strategy.focused else "plain"
+
+    @property
+    def incremental(self) -> bool:
+        return self.strategy.workflow == "incremental"
+
+    def room(self) -> int:
+        """Tokens of a part's blocks.
+
+        Raises:
+            DoesNotFit: there is none for anything.
+        """
+        facts = self.writer.facts if self.incremental else self.worker
+        frame = self.frame(f"part_{self.focused}")
+        if self.incremental:  # the summary so far stands in the prompt
+            frame = max(frame, self.frame(f"update_{self.focused}") + self.limit)
+        facts.must_fit(frame + _LEAST, self.limit)
+        window = facts.window
+        return self.strategy.part if window is None else min(self.strategy.part, window - frame - self.limit)
+
+    def frame(self, text: str) -> int:
+        """Tokens of a prompt without passages and without an earlier summary."""
+        values = (("summary", ""),) if text.startswith("update") else ()
+        return self.writer.frame(Wish(text, "", (), self.limit, (), values=values))
+
+    def cut(self, view: Corpus) -> tuple[Portion, ...]:
+        """The parts, those that are all blank left out."""
+        every = portions(view, self.room(), self.worker.counter, self.writer.task.block)
+        return tuple(portion for portion in every if any(passage.text.strip() for passage in portion))
+
+    def tree(self, parts: int) -> Tree:
+        """How the summaries of so many parts are merged.
+
+        Raises:
+            DoesNotFit: the window does not hold two summaries and one to be written.
+        """
+        frame = self.frame(f"merge_{self.focused}")
+
+        def fan(child: int, own: int) -> int:
+            self.writer.facts.must_fit(frame + 2 * (child + HEADING), own)
+            window = self.writer.facts.window
+            room = self.strategy.part if window is None else min(self.strategy.part, window - frame - own)
+            return room // (child + HEADING)
+
+        return grown(parts, self.limit, fan)
+
+    def check(self, cut: Sequence[Portion], models: Models) -> None:
+        """Refuse what window or budget does not hold, before the first call.
+
+        Raises:
+            LimitError: with the numbers.
+        """
+        if not cut:
+            return
+        prompts = self.prompts(cut)
+        facts = self.writer.facts if self.incremental else models.of("worker")
+        if self.incremental:
+            extra = self.frame(f"update_{self.focused}") + self.limit - self.frame(f"part_{self.focused}")
+            bill = [(prompt + (max(0, extra) if place else 0), self.limit) for place, prompt in enumerate(prompts)]
+        else:
+            tree = self.tree(len(cut))
+            merges = tree.calls - len(cut)
+            above = tree.merges(self.frame(f"merge_{self.focused}")), tree.written() - len(cut) * tree.limits[0]
+            bill = [(prompt, tree.limits[0]) for prompt in prompts]
+            bill += [(above[0] // merges + 1, above[1] // merges + 1)] * merges if merges else []
+        for prompt, output in bill[: len(cut)]:
+            facts.must_fit(prompt, output)
+        self.writer.purse.check_all(bill)
+
+    def prompts(self, cut: Sequence[Portion]) -> list[int]:
+        """Tokens of the first level's prompts."""
+        number, counted = 1, []
+        for portion in cut:
+            wish = Wish(f"part_{self.focused}", "", tuple(portion), self.limit, (), number)
+            counted.append(self.worker.counter.render(self.writer.messages(wish)))
+            number += len(portion)
+        return counted
+
+    def first(self, view: Corpus) -> tuple[int, int]:
+        """How many parts there are, and tokens of their prompts; reckoned where the documents are some megabytes."""
+        if view.characters <= COUNTED:
+            cut = self.cut(view)
+            return len(cut), sum(self.prompts(cut))
+        room = self.room()
+        parts = portion_count(view, room, self.worker.counter, self.writer.task.block)
+        return parts, parts * (self.frame(f"part_{self.focused}") + room)
+
+    def lines(self, view: Corpus, models: Models) -> tuple[Line, ...]:
+        """What the calls are expected to take."""
+        parts, first = self.first(view)
+        if not parts:
+            return (Line("reader", Range.exactly(0), Range.exactly(0), Range.exactly(0)),)
+        if self.incremental:
+            return (self._updates(parts, first),)
+        tree = self.tree(parts)
+        frame = self.frame(f"merge_{self.focused}")
+        level = self._line("worker" if parts > 1 else "reader", Range.exactly(first), parts, parts * tree.limits[0])
+        if parts == 1:
+            return (level,)
+        merges, above = tree.calls - parts, tree.merges(frame)
+        lead = tree.merges(frame, FILLED)
+        written = tree.written() - parts * tree.limits[0]
+        top = Line(
+            "reader", Range(0, min(above, lead * (1 + _AGAIN)), above * _MOST),
+            Range(0, FILLED * written, _MOST * written), Range(0, merges, _MOST * merges),
+        )  # fmt: skip
+        return (level, top)
+
+    def _updates(self, parts: int, first: int) -> Line:
+        extra = self.frame(f"update_{self.focused}") - self.frame(f"part_{self.focused}")
+        low = first + min(0, extra) * (parts - 1)
+        likely = first + (parts - 1) * (extra + FILLED * self.limit)
+        high = first + (parts - 1) * (max(0, extra) + self.limit)
+        return self._line("reader", Range(low, max(low, likely), max(low, high)), parts, parts * self.limit)
+
+    def _line(self, role: str, prompt: Range, calls: int, output: int) -> Line:
+        """Every call once; some twice, and at most all of them."""
+        most = _MOST if self.strategy.tries > 1 else 1.0
+        again = _AGAIN if self.strategy.tries > 1 else 0.0
+        return Line(
+            role,
+            Range(prompt.low, min(prompt.high, prompt.expected) * (1 + again), prompt.high * most),
+            Range(calls, max(calls, FILLED * output), max(calls, most * output)),
+            Range(calls, calls * (1 + again), calls * most),
+        )
+
+
+def _failed(writer: Writer) -> RequestFailed:
+    """No part gave a summary: the last failure says why, where there was one."""
+    if writer.failures:
+        return RequestFailed(writer.failures[-1].kind, writer.failures[-1].message)
+    return RequestFailed(
+        "empty", "no part of the documents gave a usable summary: raise length, give more tries, or use a larger model"
+    )
