@@ -152,7 +152,7 @@ class Retrieve:
         ceiling = Ceiling.of(models.reader, reading.output, question, spent)
         bare = models.reader.counter.render(prompt.messages((), question))
         ceiling.check(bare)
-        room = self._room(models)
+        room = self.room(models)
         ceiling = ceiling.lowered(bare + room, f"retrieve(tokens={room})", bare)
         return Filler(prompt, question, models.reader.counter, ceiling, view, partial(ordered, order=self.order))
 
@@ -174,7 +174,7 @@ class Retrieve:
         return replace(narrow, passages=finding.paged(narrow.passages, filler.corpus))
 
     def _pruner(self, models: Models) -> Compressor | None:
-        return pruner(self.prune, models, self._room(models))
+        return pruner(self.prune, models, self.room(models))
 
     def _ranks(self, models: Models) -> bool:
         return bool(self.rerank) and models.can(reranking.ROLE, "Rerank")
@@ -182,12 +182,13 @@ class Retrieve:
     def _lacking(self, models: Models) -> tuple[str, ...]:
         return lacking(models, rerank=bool(self.rerank), prune=named(self.prune) == PROVENCE)
 
-    def _room(self, models: Models) -> int:
+    def room(self, models: Models) -> int:
+        """Tokens of passages that are read at most, headings included."""
         window = models.reader.window
         return self.tokens or (_ROOM if window is None else max(_LEAST, min(_ROOM, window // _SHARE)))
 
     def _candidates(self, view: Corpus, models: Models) -> int:
-        enough = math.ceil(_SPARE * self._room(models) / chunk_tokens(view, models.reader.counter))
+        enough = math.ceil(_SPARE * self.room(models) / chunk_tokens(view, models.reader.counter))
         return self.candidates or min(_MOST, max(_POOL if self._ranks(models) else _FEWEST, enough))
 
     def _share(self, models: Models) -> float:
