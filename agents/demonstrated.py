@@ -23,8 +23,8 @@ from ragctx.strategies.together import succeeded, together
 from ragctx.types import Answer, Context, Estimate, Question, Range
 from ragctx.work import Work
 
-# As for plain retrieval: a twelfth of the window, within these.
-_ROOM, _SHARE, _LEAST = 2000, 12, 256
+# A twelfth of the window, within these: several searches share it, so even a small one holds two chunks.
+_ROOM, _SHARE, _LEAST = 2000, 12, 512
 _NONE = "no demonstrations were given: read without any"
 _SAME = "a demonstration that asks the same question was left out"
 
@@ -44,7 +44,7 @@ class DemonstratedRetrieval:
         shots: how many of them are shown. start: the first one that is shown.
         documents: chunks to find for the question, and likewise for each demonstration that brings none.
         tokens: most tokens of the question's passages, and likewise of each demonstration's; by default a twelfth of
-            the reader's window, but 256 at least and 2,000 at most.
+            the reader's window, but 512 at least and 2,000 at most.
         retriever: a registered name, or a `Retriever`.
         max_output: most tokens the answer may have.
         logprobs: ask for log-probabilities, for a confidence. templates: the texts of the prompt.

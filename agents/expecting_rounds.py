@@ -17,7 +17,7 @@ _USUAL, _NEW = 0.7, 0.6
 # Chunks that were found are rarely longer together than this many mean ones.
 _LONG = 1.4
 # An estimate that spans more than this says nothing.
-_SPAN = 4.0
+_SPAN = 3.95
 
 
 def lines(desk: Desk, found: Context | None, rounds: int, documents: int) -> tuple[Line, ...]:

@@ -25,7 +25,8 @@ from ragctx.strategies.standalone import alone, line
 from ragctx.types import Answer, Context, Estimate, Question
 from ragctx.work import Work
 
-_ROOM, _SHARE, _LEAST = 2000, 12, 256
+# A twelfth of the window, within these: several searches share it, so even a small one holds two chunks.
+_ROOM, _SHARE, _LEAST = 2000, 12, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class IterativeRetrieval:
     Attributes:
         rounds: most sub-questions.
         documents: chunks to find for the question and for each sub-question.
-        tokens: most tokens of passages in a call; by default a twelfth of the reader's window, but 256 at least and
+        tokens: most tokens of passages in a call; by default a twelfth of the reader's window, but 512 at least and
             2,000 at most.
         demonstrations: a JSONL file (see `ragctx.agents.examples`) or `Example`s; those with steps are shown, never one
             that asks what is asked now.

@@ -124,7 +124,7 @@ def findings_last(best_first: Sequence[Passage]) -> list[Passage]:
 
 
 def _tidy(line: str) -> str:
-    bare = _ANSWERED.sub("", _LABEL.sub("", line))
+    bare = _ANSWERED.sub("", _LABEL.sub("", line.replace("**", "")))
     return sentences(bare)[0].strip("\"'*_\u201c\u201d ")[:_LONGEST].strip()
 
 
