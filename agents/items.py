@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ragctx.prompts.replies import lines, nothing, numbers
 
@@ -145,12 +145,10 @@ def _kinds(own: type[BaseModel] | None) -> tuple[type[BaseModel], type[BaseModel
         "quote": (str, ""), "name": (scalar, None), "value": (scalar, None), "group": (scalar, None),
         "number": (int | None, None),
     }  # fmt: skip
-    if own is None:
-        fields = ours
-        item: type[BaseModel] = create_model("Found", **fields)  # type: ignore[call-overload]
-    else:
-        fields = {"quote": ours["quote"]} | {
-            n: k for n, k in ours.items() if n == "number" and n not in own.model_fields
-        }
-        item = create_model("Found", __base__=own, **fields)  # type: ignore[call-overload]
-    return item, create_model("Items", items=(list[item], ...))  # type: ignore[valid-type]
+    if own is not None:
+        taken = {name: kind for name, kind in ours.items() if name == "quote" or name not in {"name", "value", "group"}}
+        ours = {name: kind for name, kind in taken.items() if name == "quote" or name not in own.model_fields}
+    named: dict[str, Any] = {"__base__": own, **ours} if own is not None else {**ours}
+    item: type[BaseModel] = create_model("Found", **named)
+    several: Any = list[item]  # type: ignore[valid-type]
+    return item, create_model("Items", items=(several, ...))

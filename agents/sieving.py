@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ragctx.agents.computing import label
 from ragctx.agents.gates import alike, denied, named, once
 from ragctx.agents.operations import Wanted
 from ragctx.agents.places import Item
 from ragctx.corpus import Corpus
+from ragctx.grounding.words import content
 
 _SHOWN = 3
 
@@ -31,7 +32,10 @@ def sieved(items: Sequence[Item], wanted: Wanted, question: str, view: Corpus) -
         question: as it was asked.
         view: what may be read.
     """
-    true = [item for item in items if not denied(item, question)]
+    asked = content(question)
+    # The question's own word for all of them names none of them.
+    telling = [replace(item, name="") if content(item.name) <= asked else item for item in items]
+    true = [item for item in telling if not denied(item, question)]
     kept, off = named(true, question, view)
     notes = [*_told(len(items) - len(true), "left out that the text denies")]
     notes += _told(len(off), "left out that say no name of the question, as others do")

@@ -15,8 +15,8 @@ def found(request: Generate) -> str:
 
 
 REPLIES = {
-    "plan items": "list\nItem: a notice period of the lease",
+    "plan items": lambda request: "list\nItem: a notice period of the lease",
     "extract items": found,
     "repair items": found,
-    "check item": "Yes.",
+    "check item": lambda request: "Yes.",
 }
