@@ -119,13 +119,14 @@ class Retrieve:
         rewriting = line(question, models, self.templates)
         limit, searched = self._candidates(view, models), finding.with_history(question)
         found = finding.find_for_nothing(self.retriever, searched, corpus, view, limit, models)
-        notes = (*(found.notes if found else ()), *self._lacking(models))
+        told = found.notes if found else finding.preparing_notes(self.retriever, corpus, models)
+        notes = (*told, *self._lacking(models))
         prompt = self._typical(filler, view, models) if found is None else self._counted(filler, found, models)
         exact = models.reader.counter.exact and prompt.low == prompt.high
         if found is not None and question.history:
             prompt = Range(filler.tokens(()), prompt.expected, max(prompt.high, filler.ceiling.tokens or 0))
         guess = reading.estimate(question, prompt, rewriting, exact=exact, notes=notes)
-        search = finding.search_line(self.retriever, question, models) if found is None else ()
+        search = () if found else finding.search_line(self.retriever, question, models, corpus, limit)
         return replace(guess, lines=(*guess.lines, *search, *self._ranking(question, found, limit, view, models)))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
@@ -140,6 +141,8 @@ class Retrieve:
         filler = self._filler(asked.question, view, models, reading, asked.spent)
         limit = self._candidates(view, models)
         found = yield from finding.find(self.retriever, asked.question, corpus, view, limit, models)
+        if spent := int(found.signals.get(finding.SEARCHED, 0)):
+            filler = self._filler(asked.question, view, models, reading, asked.spent + spent)
         needed = yield from self._narrowed(found, filler, models)
         return (yield from reading.answer(asked, filler.fill(needed), view, models, filler.ceiling))
 
@@ -158,6 +161,8 @@ class Retrieve:
 
     def _narrowed(self, found: Context, filler: Filler, models: Models) -> Work[Context]:
         """What is left after sorting, cutting and pruning."""
+        if _summed_up(found):
+            return found
         question, compressor = filler.question, self._pruner(models)
         ranked = Ranked(replace(found, notes=(*found.notes, *self._lacking(models))))
         if self._ranks(models):
@@ -200,7 +205,8 @@ class Retrieve:
     def _counted(self, filler: Filler, found: Context, models: Models) -> Range:
         """The prompt's range from the passages that were found."""
         filled = filler.fill(found)
-        prompt, bare, share = filler.tokens(filled.passages), filler.tokens(()), self._share(models)
+        prompt, bare = filler.tokens(filled.passages), filler.tokens(())
+        share = 1.0 if _summed_up(found) else self._share(models)
         if share == 1.0:
             return Range.exactly(prompt)
         most = filler.ceiling.tokens or prompt
@@ -224,6 +230,11 @@ class Retrieve:
     ) -> tuple[Line, ...]:
         """What the ranker reads."""
         prunes = named(self.prune) == PROVENCE and self._pruner(models) is not None
-        if not self._ranks(models) and not prunes:
+        if (not self._ranks(models) and not prunes) or (found is not None and _summed_up(found)):
             return ()
         return (reranking.line(question, found, limit, view, models),)
+
+
+def _summed_up(found: Context) -> bool:
+    """Whether a retriever handed over summaries: those are read as they are, since each stands for many passages."""
+    return any(passage.derived for passage in found.passages)
