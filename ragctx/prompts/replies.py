@@ -23,16 +23,22 @@ _RANGE = re.compile(r"(\d{1,6})\s*(?:-|\u2013|to)\s*#?(\d{1,6})")
 # A range spreads over at most so many passages: "[1-900]" names nothing in particular.
 _SPREAD = 20
 _FENCED = re.compile(r"^\s*```.*$", re.MULTILINE)
+# Said of the texts alone: "nothing in the lease forbids pets" is a fact.
+_HERE = (
+    r"(?:\s+(?:here|(?:is\s+|was\s+)?(?:in|from)\s+(?:the|these|this|any)\s+(?:\w+\s+)?"
+    r"(?:texts?|documents?|passages?|excerpts?|notes?|sources?)(?:\s+above)?))?"
+)
 _NOTHING = re.compile(
     r"^(?:there\s+is\s+|there['\u2019]s\s+|i\s+(?:found|find|see)\s+)?"
-    r"(?:nothing(?:\s+(?:new|else|more|relevant|found|here|useful|to\s+(?:add|note|report)))*|none(?:\s+found)?|"
-    r"no\s+(?:new|relevant|useful|further|additional)\s+(?:information|facts?|notes?|evidence|content)|"
-    r"not\s+in\s+the\s+(?:documents?|text|passages?)|not\s+(?:found|mentioned|relevant)|n/?a|no|null|empty|[-\u2013\u2014]|"
-    r"没有(?:新(?:的)?(?:信息|内容))?|无|なし|特になし)"
-    r"(?:\s+(?:is|was|here|in|from|about|for|to|that|which|on)\b[^.\n]{0,80})?$",
+    r"(?:nothing(?:\s+(?:new|else|more|relevant|found|useful|to\s+(?:add|note|report)))*|none(?:\s+found)?|"
+    r"no\s+(?:new|relevant|useful|further|additional)\s+(?:information|facts?|notes?|evidence|content)(?:\s+found)?|"
+    r"not\s+in\s+the\s+(?:documents?|texts?|passages?)|not\s+(?:found|mentioned|relevant)|n/?a|no|null|empty|"
+    r"\u6ca1\u6709(?:\u65b0(?:\u7684)?(?:\u4fe1\u606f|\u5185\u5bb9))?|\u65e0|\u306a\u3057|\u7279\u306b\u306a\u3057)"
+    rf"{_HERE}$",
     re.IGNORECASE,
 )
-_WRAP = " \t\r\n\"'`*_.()[]!。"
+_BLANK = " \t\r\n\"'`*_.-\u2013\u2014\u2022"
+_WRAP = _BLANK + "()[]!\u3002"
 
 
 def lines(text: str) -> tuple[str, ...]:
@@ -43,7 +49,7 @@ def lines(text: str) -> tuple[str, ...]:
         ('Who owns it?', 'When did it open?', '3.5 per cent')
     """
     bare = (_BULLET.sub("", line).strip() for line in _FENCED.sub("", text).splitlines())
-    return tuple(line for line in bare if line.strip(_WRAP))
+    return tuple(line for line in bare if line.strip(_BLANK))
 
 
 def numbers(text: str) -> list[int]:
