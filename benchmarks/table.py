@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pruning_table
+import reading_table
 
 HERE = Path(__file__).parent
 
@@ -57,7 +58,11 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
-TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {"core": lines, "pruning": pruning_table.lines}
+TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {
+    "core": lines,
+    "pruning": pruning_table.lines,
+    "reading": reading_table.lines,
+}
 
 
 def main() -> None:
