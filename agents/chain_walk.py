@@ -124,7 +124,7 @@ def judging(chain: Chain, candidates: Sequence[str]) -> tuple[Message, ...]:
     """The judge's prompt."""
     texts = chain.task.texts
     shown = [texts.fill("candidate", number=i, notes=notes) for i, notes in enumerate(candidates, 1)]
-    return chain.task.messages("judge", question=chain.question, candidates="\n".join(shown))
+    return chain.task.messages("judge", question=chain.question, candidates="\n\n".join(shown))
 
 
 def _portion(view: Corpus, spans: Sequence[Span]) -> tuple[Passage, ...]:

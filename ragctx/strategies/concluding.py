@@ -16,6 +16,9 @@ from ragctx.strategies.standalone import Asked
 from ragctx.types import Answer, Context, Dropped, Passage, Question, Span
 from ragctx.work import Completion, Generate, Work, ask
 
+# Most characters between two passages that are looked at for being blank.
+_BLANKS = 64
+
 
 def concluded(
     asked: Asked,
@@ -68,7 +71,20 @@ def concluded(
         asked.question, strategy, said, context, corpus, templates=templates, notes=(*asked.notes, *notes), **data
     )
     spans = [span for passage in passages for span in passage.spans] if read is None else read
-    return replace(answer, coverage=corpus.coverage(spans))
+    return replace(answer, coverage=corpus.coverage(_closed(spans, corpus)))
+
+
+def _closed(spans: Iterable[Span], corpus: Corpus) -> list[Span]:
+    """The spans, with the blanks between those that follow each other: who read two neighbours read it all."""
+    closed: list[Span] = []
+    for span in sorted(spans):
+        last = closed[-1] if closed else None
+        near = last is not None and last.document == span.document and 0 <= span.start - last.end <= _BLANKS
+        if last is not None and near and not corpus.text(Span(span.document, last.end, span.start)).strip():
+            closed[-1] = replace(last, end=max(last.end, span.end))
+        else:
+            closed.append(span)
+    return closed
 
 
 def last(
