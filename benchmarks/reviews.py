@@ -26,8 +26,15 @@ QUESTIONS = (
     "Would most people buy it again?",
 )
 
-_WHO = ("I bought it for my mother", "We use it at the office", "It replaced one that broke", "A neighbour told me of it",
-        "I had waited for months before I ordered", "It came as a present", "I live alone and make tea all day")  # fmt: skip
+_WHO = (
+    "I bought it for my mother",
+    "We use it at the office",
+    "It replaced one that broke",
+    "A neighbour told me of it",
+    "I had waited for months before I ordered",
+    "It came as a present",
+    "I live alone and make tea all day",
+)
 _SINCE = ("a week ago", "in spring", "before the holidays", "some months back", "last year")
 _SUBJECTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "heating": (
@@ -51,8 +58,14 @@ _SUBJECTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("nobody replies to letters", "they want the receipt for every word", "I was put through to five people"),
     ),
 }
-_CLOSING = ("I would buy it again", "I am not sure that I would buy another", "My friends have heard all about it",
-            "That is all there is to say", "For the price one may expect that", "I have kept the box in case")  # fmt: skip
+_CLOSING = (
+    "I would buy it again",
+    "I am not sure that I would buy another",
+    "My friends have heard all about it",
+    "That is all there is to say",
+    "For the price one may expect that",
+    "I have kept the box in case",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +143,8 @@ def saving(
     """Every question by plain and by clustered retrieval; tokens as billed.
 
     Plain retrieval is the paper's: what is found is read whole, as far as the room goes, without a model that sorts
-    and prunes. Both have the same room.
+    and prunes. Both have the same room. The share saved depends on that room: plain retrieval of a handful of reviews,
+    which answers no question about all of them, reads as little.
 
     Args:
         models: facts about reader and encoder.
