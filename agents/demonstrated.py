@@ -25,6 +25,8 @@ from ragctx.work import Work
 
 # A twelfth of the window, within these: several searches share it, so even a small one holds two chunks.
 _ROOM, _SHARE, _LEAST = 2000, 12, 512
+# Retrievers that always find as many chunks as they are asked for, where there are as many.
+_RANK_ALL = ("hybrid", "dense")
 _NONE = "no demonstrations were given: read without any"
 _SAME = "a demonstration that asks the same question was left out"
 
@@ -130,7 +132,7 @@ class DemonstratedRetrieval:
         chosen, notes = self._chosen(question)
         found = self._found_for_nothing(question, chosen, corpus, view, models)
         if found is None:
-            prompt = shown.typical(chosen, self.documents)
+            prompt = shown.typical(chosen, self.documents, sure=self.retriever in _RANK_ALL)
         else:
             _, filler, note = shown.assembled(chosen, found)
             filled = filler.fill(found[0])
@@ -140,7 +142,7 @@ class DemonstratedRetrieval:
             )
         exact = found is not None and models.reader.counter.exact
         if found is not None and question.history:
-            most = shown.typical(chosen, self.documents).high
+            most = shown.typical(chosen, self.documents, sure=False).high
             prompt = Range(bare.tokens(()), prompt.expected, max(prompt.high, most))
         guess = shown.reading.estimate(question, prompt, rewriting, exact=exact, notes=notes)
         search = finding.search_line(self.retriever, question, models) if found is None else ()

@@ -16,6 +16,8 @@ _STEP, _FOUND, _AROUND = 12, 16, 8
 _USUAL, _NEW = 0.7, 0.6
 # Chunks that were found are rarely longer together than this many mean ones.
 _LONG = 1.4
+# Chunks that nobody has found yet take this share of their mean at least.
+_SURE = 0.8
 # An estimate that spans more than this says nothing.
 _SPAN = 3.95
 
@@ -67,7 +69,8 @@ def _reader(desk: Desk, found: Context | None, usual: float, each: float) -> Lin
     own = bare + each if found is None else float(last.tokens(last.fill(found).passages))
     end = min(most, own + usual * (_NEW * each + _STEP + _FOUND))
     output_range = Range(1, min(EXPECTED_OUTPUT, output), output)
-    return Line("reader", Range(min(own, end), max(own, end), max(most, own)), output_range, Range.exactly(1))
+    least = bare + (_SURE if found is None else 1.0) * max(0.0, min(own, end) - bare)
+    return Line("reader", Range(least, max(least, end), max(most, end, least)), output_range, Range.exactly(1))
 
 
 def _within(expected: Sequence[Line]) -> tuple[Line, ...]:

@@ -17,6 +17,8 @@ from ragctx.strategies.ordering import ordered, rising
 from ragctx.types import Context, Passage, Question, Range
 
 _RISING = partial(ordered, order="rising")
+# How full a room is on average after it was filled with chunks.
+_FULL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +87,30 @@ class Shown:
                 return tuple(every[:kept]), self.filler(every[:kept]), left_out if kept < len(every) else ""
         return (), self.filler(()), "no demonstration fits beside the question's documents" if every else ""
 
-    def typical(self, chosen: Sequence[Example], documents: int) -> Range:
-        """The prompt's range where nothing can be found beforehand, from the chunks' lengths."""
-        counter = self.models.reader.counter
-        plain = [self.shot(one, Context(given(one))) for one in chosen]
-        filler = self.filler(())
-        bare = counter.render(self.with_shots(plain).prompt(self.question, self.view).messages((), self.question))
-        searches = 1 + sum(not one.documents for one in chosen)
-        chunks = min(documents, len(self.view.chunks))
-        each = min(float(self.room), chunks * chunk_tokens(self.view, counter))
-        least = min(each, least_filled(self.view, counter, chunks, self.room))
-        most = bare + searches * self.room
-        if filler.ceiling.tokens is not None and len(chosen) == 0:
-            most = min(most, filler.ceiling.tokens)
+    def typical(self, chosen: Sequence[Example], documents: int, *, sure: bool) -> Range:
+        """The prompt's range where nothing can be found beforehand, from the chunks' lengths.
+
+        Args:
+            chosen: the demonstrations.
+            documents: chunks of each search.
+            sure: a search finds that many wherever there are as many.
+        """
+        counter, bare = self.models.reader.counter, self.filler(()).tokens(())
         limit = Ceiling.of(self.models.reader, self.reading.output, self.question, self.spent).tokens
-        cap = float("inf") if limit is None else limit
-        low = min(bare + searches * least, filler.tokens(()) + least)
-        return Range(min(low, cap), min(bare + searches * each, cap), min(most, cap))
+        cap = float("inf") if limit is None else float(limit)
+        room = min(float(self.room), cap - bare)
+        chunks = min(documents, len(self.view.chunks))
+        there = min(chunks * chunk_tokens(self.view, counter), _FULL * room)
+        least = min(there, least_filled(self.view, counter, chunks, room)) if sure else 0.0
+        plain = self.with_shots([self.shot(one, Context(given(one))) for one in chosen])
+        with_shots = counter.render(plain.prompt(self.question, self.view).messages((), self.question))
+        searches = sum(not one.documents for one in chosen)
+        expected = with_shots + searches * min(chunks * chunk_tokens(self.view, counter), _FULL * self.room) + there
+        most = with_shots + searches * self.room + room
+        # Demonstrations that do not fit are left out, whole.
+        low = bare + least if most > cap else with_shots + (searches + 1) * least
+        high = max(low, min(most, cap))
+        return Range(low, min(max(low, expected), high), high)
 
     def _leaves_room(self, shots: Sequence[Shot], own: Context) -> bool:
         prompt, reader = self.with_shots(shots).prompt(self.question, self.view), self.models.reader
