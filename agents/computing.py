@@ -15,6 +15,11 @@ from ragctx.grounding.words import content
 _LABEL, _WORDS = 70, 70
 _TOTAL = re.compile(r"\b(?:total|in all|altogether|together|combined|sum)\b", re.IGNORECASE)
 _EACH = re.compile(r"\b(?:each|per|every|grouped by|by)\s+([^\W\d_]+)", re.IGNORECASE)
+_MEASURE = re.compile(
+    r"(?:kilo|milli|centi|square|cubic)?(?:tonne|ton|gram|metre|meter|litre|liter|hour|minute|second|watt|degree|mile|"
+    r"crown|euro|dollar|pound|franc|percent|point|acre|hectare)s?",
+    re.IGNORECASE,
+)
 _MONEY = re.compile(r"crowns?|euros?|eur|dollars?|usd|pounds?|gbp|francs?|\$|\u20ac|\u00a3", re.IGNORECASE)
 
 
@@ -53,7 +58,11 @@ def computed(wanted: Wanted, items: Sequence[Item], question: str) -> Result:
         >>> computed(Wanted("count", "", unit="tonnes", together=True), [told], asked).text
         '25 tonnes: 18 + 7.'
     """
-    if wanted.operation == "count" and wanted.unit and (with_unit := _with_unit(items, wanted.unit)):
+    if (
+        wanted.operation == "count"
+        and wanted.unit
+        and (with_unit := _with_unit(items, wanted.unit, together=wanted.together))
+    ):
         return _sum(wanted, with_unit, question)
     if wanted.operation == "sum":
         return _sum(wanted, [Figured(item, _values(item, wanted, question)) for item in items], question)
@@ -77,11 +86,12 @@ def label(item: Item) -> str:
     return dated + _short(item.quote)
 
 
-def _with_unit(items: Sequence[Item], unit: str) -> list[Figured]:
-    """The items with their figures of the unit, where most of them come with one: then figures are asked for."""
+def _with_unit(items: Sequence[Item], unit: str, *, together: bool) -> list[Figured]:
+    """The items with their figures of the unit, where most of them come with one, or the unit is a measure."""
     found = [Figured(item, tuple(value for _, value in figures(item.told, unit))) for item in items if not item.record]
     having = [one for one in found if one.values]
-    return having if 2 * len(having) > len(items) else []
+    sure = together or bool(_MEASURE.fullmatch(unit))
+    return having if sure or 2 * len(having) > len(items) else []
 
 
 def _sum(wanted: Wanted, given: Sequence[Figured], question: str) -> Result:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from ragctx.agents.places import Item, fields, placed
+from ragctx.agents.places import Item, above, fields, placed
 from ragctx.agents.verbatim import Source
 from ragctx.corpus import Corpus
 from ragctx.grounding.words import content
@@ -34,6 +35,8 @@ _DATED = re.compile(
 )
 # Characters of a document's beginning, where it says what it is about.
 _OPENING, _STEM = 200, 4
+# Characters of a corpus that is searched once more, and headings above headings that are looked at.
+_SCANNED, _LEVELS = 4_000_000, 4
 
 
 def names(question: str, item: Item, corpus: Corpus) -> frozenset[str]:
@@ -96,6 +99,84 @@ def alike(items: Sequence[Item], question: str, corpus: Corpus) -> list[Item]:
             if at is not None:
                 more.append(placed(Span(document.id, at.start, at.end), corpus))
     return more
+
+
+def said_again(items: Sequence[Item], question: str, corpus: Corpus) -> list[Item]:
+    """Sentences that were not listed and say of a name of the question what a listed one says: the same word follows.
+
+    A model that lists "the Marigold brought coal" and passes over "the Marigold brought flour" has not read a page less
+    well, it has stopped early. Only names that do not stand for a whole document, and only in running text.
+    """
+    pairs = {
+        (name, after.group(1))
+        for item in items
+        if not item.record
+        for name in names(question, item, corpus)
+        for after in re.finditer(rf"\b{re.escape(name)}\s+([a-z]{{3,}})\b", _lowered(item.told))
+        if content(after.group(1)) and not _DENIED.match(after.group(1) + " not")
+    }
+    if not pairs or corpus.characters > _SCANNED:
+        return []
+    there = {item.unit for item in items}
+    said = re.compile("|".join(rf"\b{re.escape(name)}\s+{word}\b" for name, word in sorted(pairs)), re.IGNORECASE)
+    found = {
+        item.unit: item
+        for document in corpus.everything().passages
+        for span in document.spans
+        for match in said.finditer(corpus.text(span))
+        for item in [placed(Span(span.document, span.start + match.start(), span.start + match.end()), corpus)]
+        if item.unit not in there and not item.record and not denied(item, question)
+    }
+    return list(found.values())
+
+
+def dated(items: Sequence[Item], question: str) -> tuple[list[Item], list[Item]]:
+    """For "how many times": what stands under a date, and what does not, where most of it does."""
+    if not _TIMES.search(question):
+        return list(items), []
+    under = [bool(_DATED.search(item.heading)) for item in items]
+    if 2 * sum(under) <= len(items):
+        return list(items), []
+    pairs = list(zip(items, under, strict=True))
+    return [item for item, day in pairs if day], [item for item, day in pairs if not day]
+
+
+def risen(items: Sequence[Item], noun: str, corpus: Corpus) -> tuple[list[Item], list[Item]]:
+    """Headings that name one of what is counted, in place of what was found under them; and what stands under none.
+
+    Only where there are at least two such headings: "First meeting", "Second meeting". One in the plural is the heading
+    of all of them.
+    """
+    single = noun[:-1] if noun.endswith("s") else noun
+    if len(single) < _STEM:
+        return list(items), []
+    heads = [_head(item, single, corpus) for item in items]
+    if len({head.span for head in heads if head is not None}) < 2:
+        return list(items), []
+    unique = {head.span: head for head in heads if head is not None}
+    return list(unique.values()), [item for item, head in zip(items, heads, strict=True) if head is None]
+
+
+def _head(item: Item, single: str, corpus: Corpus) -> Item | None:
+    """The item itself where it is a heading that has the noun in the singular, else the nearest such heading above."""
+    noun = re.compile(rf"\b{re.escape(single)}\b", re.IGNORECASE)
+    document = corpus.document(item.span.document)
+    if _is_heading(item) and noun.search(item.told):
+        return replace(item, span=item.unit, quote=item.told, name="")
+    heading, at = item.heading, item.heading_at
+    for _ in range(_LEVELS):
+        if at < 0:
+            return None
+        if noun.search(heading):
+            start = document.text[at : at + 200].find(heading) + at
+            return placed(Span(document.id, start, start + len(heading)), corpus)
+        heading, at = above(document, at)
+    return None
+
+
+def _lowered(text: str) -> str:
+    """Names in lower case and the words after them as they are: a capital after a name is the rest of the name."""
+    return re.sub(r"\b([A-Z][\w-]*)(?=\s+[a-z])", lambda found: found.group().casefold(), text)
 
 
 def once(items: Sequence[Item], question: str) -> tuple[list[Item], tuple[tuple[Item, Item], ...]]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
+from ragctx.errors import LimitError
 from ragctx.models import Models
 from ragctx.prompts import Prompt
 from ragctx.prompts.tasks import Task
 from ragctx.strategies import finding
-from ragctx.strategies.filling import Filler, chunk_tokens
+from ragctx.strategies.filling import Filler, chunk_tokens, missing
 from ragctx.strategies.standalone import MOST
-from ragctx.types import Context, Passage, Question, Range
+from ragctx.types import Context, Dropped, Passage, Question, Range, Span
 from ragctx.work import Message, Work
 
 # As for plain retrieval: a twelfth of the window, within these; and a tenth more candidates than fill it twice.
@@ -22,6 +23,10 @@ _ROOM, _SHARE, _LEAST, _SPARE = 2000, 12, 256, 2.0
 _FEWEST, _MOST = 8, 400
 # How full the room is on average after filling.
 _FULL = 0.95
+# Characters of the shortest piece of a sentence that is worth reading.
+_WORDS = 8
+_OVER = "over the token budget"
+_CUT = "not one sentence fits the room: the beginning of one was read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +34,17 @@ class Tasked(Prompt):
     """A strategy's own task in the place of the question: so that passages are filled in to the token.
 
     Attributes:
-        task: writes the prompt. name: of its template. values: of the template's slots besides the question.
+        task: writes the prompt. name: of its template, which is given the question alone.
     """
 
     task: Task | None = None
     name: str = ""
-    values: Mapping[str, object] = field(default_factory=dict)
 
     def messages(self, passages: Sequence[Passage], question: Question) -> tuple[Message, ...]:
         """The whole prompt."""
         assert self.task is not None
         shown = passages or (Passage("", (), "x"),)
-        return self.task.messages(self.name, shown, question=question.text, **self.values)
+        return self.task.messages(self.name, shown, question=question.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Gathered:
         if everything is not None:
             return everything
         found = yield from self.found(question)
-        return filler.fill(found)
+        return fitted(filler, found)
 
     def found(self, question: Question) -> Work[Context]:
         """The chunks that a search finds, best first."""
@@ -93,7 +97,7 @@ class Gathered:
         searched, limit = finding.with_history(question), self.limit
         found = finding.find_for_nothing(self.retriever, searched, self.corpus, self.view, limit, self.models)
         if found is not None:
-            return _spread(filler.tokens(filler.fill(found).passages), bare, most, question)
+            return _spread(filler.tokens(fitted(filler, found).passages), bare, most, question)
         chunks = min(limit, len(self.view.chunks))
         there = min(chunks * chunk_tokens(self.view, self.models.reader.counter), _FULL * (most - bare))
         return Range(bare, bare + there, most)
@@ -112,6 +116,32 @@ class Gathered:
         """Chunks to ask a search for."""
         each = chunk_tokens(self.view, self.models.reader.counter)
         return min(_MOST, max(_FEWEST, math.ceil(_SPARE * self.room / each)))
+
+
+def fitted(filler: Filler, found: Context) -> Context:
+    """What of the passages fills a prompt; where not one sentence fits, as much of the first as does.
+
+    Raises:
+        LimitError: there is no room for some words.
+    """
+    try:
+        return filler.fill(found)
+    except LimitError:
+        first = next((span for span in found.spans if len(span) > _WORDS), None)
+        most = filler.ceiling.tokens
+        if first is None or most is None:
+            raise
+        length = len(first) // 2
+        while length >= _WORDS and filler.tokens([cut := _opening(filler, first, length)]) > most:
+            length //= 2
+        if length < _WORDS:
+            raise
+        dropped = tuple(Dropped(span, _OVER) for span in missing(found.spans, cut.spans))
+        return Context((cut,), (*found.dropped, *dropped), (*found.notes, _CUT), found.signals)
+
+
+def _opening(filler: Filler, span: Span, length: int) -> Passage:
+    return filler.corpus.passage(replace(span, end=span.start + length))
 
 
 def _spread(counted: int, bare: int, most: int, question: Question) -> Range:

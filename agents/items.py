@@ -150,5 +150,5 @@ def _kinds(own: type[BaseModel] | None) -> tuple[type[BaseModel], type[BaseModel
         ours = {name: kind for name, kind in taken.items() if name == "quote" or name not in own.model_fields}
     named: dict[str, Any] = {"__base__": own, **ours} if own is not None else {**ours}
     item: type[BaseModel] = create_model("Found", **named)
-    several: Any = list[item]  # type: ignore[valid-type]
+    several: Any = list[item]
     return item, create_model("Items", items=(several, ...))

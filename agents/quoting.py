@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from ragctx.agents.gathered import Gathered, Tasked, with_notes
+from ragctx.agents.gathered import Gathered, Tasked, fitted, with_notes
 from ragctx.agents.items import said
 from ragctx.agents.places import placed
 from ragctx.agents.verbatim import Source
@@ -40,6 +40,8 @@ _SLOTS = {"quote": ("QUESTION",)}
 # Quotes are expected to take so many tokens, and their whole sentences with headings this many times as much at most.
 _QUOTED, _WHOLE = 60, 2
 _HEADING = 40
+# Characters of a sentence that is read whole for a quote of it.
+_LONGEST = 1500
 _DOCUMENT = partial(ordered, order="document")
 # Models shorten what they quote.
 _GAP = re.compile(r"\s*(?:\.{3,}|\u2026|\[\.\.\.\])\s*")
@@ -145,7 +147,7 @@ class QuoteThenAnswer:
     ) -> Work[Answer]:
         """The answer from the quotes; the quotes themselves where the budget ends before it."""
         filler = two.second(purse.spent)
-        context = filler.fill(Context(tuple(evidence)))
+        context = fitted(filler, Context(tuple(evidence)))
         try:
             return (yield from two.reading.answer(asked, context, two.view, models, filler.ceiling))
         except BudgetSpent:
@@ -243,7 +245,7 @@ def verified(reply: str, context: Context, view: Corpus) -> tuple[list[Passage],
     quotes = [part for raw in said(reply).items for part in _GAP.split(raw.quote or raw.name) if part.strip(" .\"'")]
     sources = [(Source(passage.text), passage) for passage in context.passages]
     found = [_found(quote, sources) for quote in quotes]
-    units = sorted({placed(span, view).unit for spans in found for span in spans[:1]})
+    units = sorted({_unit(span, view) for spans in found for span in spans[:1]})
     passages = [view.passage(*group) for group in _by_document(units)]
     invented = sum(not spans for spans in found)
     share = round(100 * invented / len(quotes)) if quotes else 0
@@ -257,6 +259,12 @@ def _found(quote: str, sources: Sequence[tuple[Source, Passage]]) -> tuple[Span,
         return ()
     match, passage = max(matches, key=lambda pair: pair[0].ratio)
     return passage.narrowed([(match.start, match.end)]).spans
+
+
+def _unit(span: Span, view: Corpus) -> Span:
+    """The sentence or the row that holds a quote; the quote alone where that has no end."""
+    unit = placed(span, view).unit
+    return unit if len(unit) <= _LONGEST else span
 
 
 def _by_document(spans: Sequence[Span]) -> list[list[Span]]:

@@ -7,14 +7,15 @@ are answered, and to look for the place before it answers. Prompted here as ther
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, cast
 
 from ragctx.agents.gathered import Gathered
-from ragctx.agents.recycling import AROUND, PAIR, PAIRED, Recycling, paragraphs, taken_apart, unread
+from ragctx.agents.recycling import AROUND, PAIR, PAIRED, Recycling, affordable, paragraphs, taken_apart, unread
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
-from ragctx.errors import ConfigError
+from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
 from ragctx.strategies import finding
@@ -27,6 +28,7 @@ from ragctx.strategies.standalone import MOST, alone, line
 from ragctx.types import Answer, Context, Dropped, Estimate, Line, Question, Range
 from ragctx.work import Completion, Failure, Work, ask
 
+_MARKS = re.compile(r"\[[\d,; -]*\]")
 _OVER = "over the token budget"
 # How full the room is on average where passages cannot be counted beforehand.
 _FULL = 0.95
@@ -132,13 +134,21 @@ class RecycledDemonstrations:
         pairs = made.pairs(replies, passages)
         completion = yield from ask(made.last(passages, pairs, logprobs=self.logprobs))
         text, evidence = taken_apart(completion.text)
-        told = f"{len(pairs)} of {len(requests)} demonstrations {'is' if len(pairs) == 1 else 'are'} shown"
-        short = (f"{told}: the others could not be made or ask the same",) if len(pairs) < len(requests) else ()
+        if not _MARKS.sub("", text).strip(" .,;:\n"):
+            raise RequestFailed("empty", "the model named texts and said nothing: use a larger model")
+        short = self._told(len(pairs), len(requests))
         over = tuple(Dropped(span, _OVER) for span in unread(found.passages, passages))
         return concluded(
             asked, replace(completion, text=text), passages, view, self.name, self.templates,
             (*found.notes, *short), evidence=evidence, dropped=(*found.dropped, *over),
         )  # fmt: skip
+
+    def _told(self, shown: int, made: int) -> tuple[str, ...]:
+        """A note where fewer demonstrations are shown than were asked for."""
+        few = (f"{made} of {self.shots} demonstrations were made: the room holds no more",) if made < self.shots else ()
+        are = "is" if shown == 1 else "are"
+        short = f"{shown} of {made} demonstrations {are} shown: the others could not be made or ask the same"
+        return (*few, short) if shown < made else few
 
     def _searched(self, question: Question, gathered: Gathered) -> Context | None:
         """What will be found, where finding asks no model."""
@@ -155,6 +165,7 @@ class RecycledDemonstrations:
                 f"{self.name} answers in words, after the number of a text: for an answer_type use full, retrieve, "
                 "compress or quote-then-answer"
             )
-        chosen, room = paragraphs(view, self.shots, self.seed), self._gathered(view, view, models).room
+        room = self._gathered(view, view, models).room
+        chosen = paragraphs(view, affordable(view, models, room, self.shots), self.seed)
         output = output_tokens(models.reader, self.max_output)
         return Recycling(question, view, models, chosen, room, output, self.templates.refusal, spent)

@@ -19,6 +19,7 @@ from ragctx.prompts.fence import harmless
 from ragctx.prompts.replies import numbers
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
+from ragctx.strategies.filling import chunk_tokens
 from ragctx.strategies.limits import Ceiling
 from ragctx.strategies.purse import Purse
 from ragctx.types import Passage, Question, Span
@@ -62,6 +63,18 @@ def paragraphs(view: Corpus, count: int, seed: int) -> tuple[Passage, ...]:
     return tuple(view.passage(chunks[i]) for i in sorted(chosen))
 
 
+def whole(view: Corpus, models: Models, room: int) -> bool:
+    """Whether all that may be read fits a room, each chunk under a heading of its own."""
+    return view.tokens(models.reader) + _HEADING * len(view.chunks) <= room
+
+
+def affordable(view: Corpus, models: Models, room: int, count: int) -> int:
+    """How many paragraphs may be shown for the demonstrations' sake: half the room is for what a search finds."""
+    if whole(view, models, room):
+        return count
+    return min(count, int(room / 2 // chunk_tokens(view, models.reader.counter)))
+
+
 @dataclass(frozen=True, slots=True)
 class Recycling:
     """What one question asks of the reader.
@@ -90,7 +103,9 @@ class Recycling:
     @property
     def whole(self) -> bool:
         """Whether all that may be read has room, each chunk under a heading of its own."""
-        return self.view.tokens(self.models.reader) + _HEADING * len(self.view.chunks) <= self.most() - self.count(())
+        return whole(self.view, self.models, self.room) and self.view.tokens(self.models.reader) + _HEADING * len(
+            self.view.chunks
+        ) <= self.most() - self.count(())
 
     def check(self, purse: Purse) -> None:
         """Refuse, before anything is spent, what leaves no room for a single paragraph.
@@ -116,7 +131,7 @@ class Recycling:
         """The passages that are read, in document order: the chosen ones, then what was found, as many as fit."""
         order = {document.id: number for number, document in enumerate(self.view.documents)}
         wanted = [self.view.passage(self.view.chunks[i]) for i in range(len(self.view.chunks))] if self.whole else found
-        every = list({passage.spans: passage for passage in (*self.chosen, *wanted) if passage.spans}.values())
+        every = list({p.spans: p for p in (*wanted[:1], *self.chosen, *wanted) if p.spans}.values())
         counter, task = self.models.reader.counter, self._task()
         left, taken = self.most() - self.count(()), list[Passage]()
         for passage in every:

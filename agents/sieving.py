@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ragctx.agents.computing import label
-from ragctx.agents.gates import alike, denied, named, once
+from ragctx.agents.gates import alike, dated, denied, named, once, risen, said_again
 from ragctx.agents.operations import Wanted
 from ragctx.agents.places import Item
 from ragctx.corpus import Corpus
@@ -41,9 +41,17 @@ def sieved(items: Sequence[Item], wanted: Wanted, question: str, view: Corpus) -
     notes += _told(len(off), "left out that say no name of the question, as others do")
     more = alike(kept, question, view) if wanted.operation != "sum" or not wanted.unit else []
     notes += _told(len(more), "added: rows that say the same as those the model listed")
+    again = said_again(kept, question, view)
+    notes += _told(len(again), "added: sentences that say of the same name what the model listed")
+    more += again
     if more:
         order = {document.id: number for number, document in enumerate(view.documents)}
         kept = sorted([*kept, *more], key=lambda item: (order[item.span.document], item.span))
+    if wanted.operation in {"count", "list"} and wanted.unit:
+        kept, off = risen(kept, wanted.unit, view)
+        notes += _told(len(off), f"left out that stand under no heading of one of the {wanted.unit}")
+    kept, off = dated(kept, question)
+    notes += _told(len(off), "left out that have no date, as the others do")
     single, disagree = once(kept, question)
     for one, other in disagree[:_SHOWN]:
         notes.append(

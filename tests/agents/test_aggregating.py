@@ -53,6 +53,11 @@ def copying(pattern: str) -> Callable[[Generate], str]:
         ("q14", "Garrow|kickstand", "eleven"),
         ("q15", "tonne", "48"),
         ("q16", "Marigold (brought|landed|came|could not)", "six"),
+        # A small model: one of a kind is listed, others are passed over, and much that was not asked for is listed.
+        ("q13", r"approved|cheaper|Apologies|chair", "three"),
+        ("q14", "RW-110|RW-105|brakes", "eleven"),
+        ("q15", "tonne|night|hotel|crowns", "48"),
+        ("q16", "Marigold brought coal|Marigold landed|came with diesel|Supplies|anemometer|kitchen garden", "six"),
     ],
 )
 def test_counting_questions_of_the_examples(asked: str, pattern: str, number: str, replying) -> None:
