@@ -169,7 +169,10 @@ class Escalate:
         free = replace(question, budget=None)  # a step that the budget has no room for refuses by itself
         cheap, dear = named(self.cheap), named(self.dear)
         wide = self._wide(cheap, models)
-        first = cheap.estimate(free, corpus, models).tokens.expected
+        try:
+            first = cheap.estimate(free, corpus, models).tokens.expected
+        except LimitError:  # it was tried, and had no room for a single sentence
+            first = 0.0
         wider = wide.strategy.estimate(free, corpus, models).tokens.expected if wide else 0.0
         whole = 0.0
         refused: tuple[str, ...] = ()
@@ -237,7 +240,8 @@ def affordable(first: float, wider: float, whole: float, most: float | None) -> 
 
 
 def _useless(error: RagctxError) -> bool:
-    return isinstance(error, RequestFailed) and error.kind in _USELESS
+    """Whether the next step may do better: a reply of no use, or an option that leaves no room for a sentence."""
+    return type(error) is LimitError or (isinstance(error, RequestFailed) and error.kind in _USELESS)
 
 
 def _account(tried: Sequence[Attempt], told: Sequence[str], asked: Asked) -> Answer:

@@ -78,7 +78,14 @@ class SelfRoute:
         """
         asked = yield from alone(question, models, self.templates)
         watch = Watch(models, asked.spent, min(1, len(asked.notes)))
-        first = yield from attempted(Step("retrieve", self._first), asked.question, corpus, models, watch, last=False)
+        try:
+            step = Step("retrieve", self._first)
+            first = yield from attempted(step, asked.question, corpus, models, watch, last=False)
+        except LimitError as error:
+            if type(error) is not LimitError:
+                raise  # window or budget: the whole text is longer still
+            work = attempted(Step("full", self._second), asked.question, corpus, models, watch, last=True)
+            return self._account([(yield from work)], f"full read everything: {error}", asked.notes)
         if first.answer.answerable:
             return self._account([first], "retrieve answered", asked.notes)
         step = Step("full", self._second, "full")

@@ -49,7 +49,8 @@ class Pipeline(Planner):
 
     Attributes:
         corpus: the documents. models: facts about the models behind each role.
-        strategies: name -> strategy the router may choose. policy: the routing table. lam: weight of cost (lambda).
+        strategies: name -> strategy that a question can be read by. considered: names of those the router chooses from.
+        policy: the routing table. lam: weight of cost (lambda).
         notes: fall-backs that every plan and answer of this pipeline repeats.
 
     Example:
@@ -71,6 +72,7 @@ class Pipeline(Planner):
         scorer: object = assembly.AUTO,
         roles: Mapping[str, object] | None = None,
         strategies: Mapping[str, Strategy] | Iterable[str] | None = None,
+        strategy_options: Mapping[str, Mapping[str, object]] | None = None,
         policy: str | Path | Policy | None = None,
         lam: float | None = None,
         prices: Prices | None = None,
@@ -94,7 +96,9 @@ class Pipeline(Planner):
             scorer: model by which compressors weigh words, `local:NAME` or a backend that tells its tokens; by default
                 the reader where it does, else the bundled one in half precision where it is installed; None for none.
             roles: further role -> model, e.g. `{"worker": "openai:small@http://localhost:8000/v1"}`.
-            strategies: those the router may choose; all installed ones by default.
+            strategies: those the router may choose. By default all installed ones can be named for a question, and the
+                router chooses from those that the policy does not want named (its `by_name`).
+            strategy_options: options of strategies made by name, e.g. `{"retrieve": {"tokens": 800}}`.
             policy: a policy file in place of the shipped one.
             lam: lambda, the weight of normalised cost.
             prices: of the reader; no price is known that is not given.
@@ -110,13 +114,14 @@ class Pipeline(Planner):
         """
         # Names first: a wrong one is told at once, not after minutes of indexing.
         chosen = policy if isinstance(policy, Policy) else Policy.load(Path(policy) if policy else None)
-        ways = assembly.strategies(strategies)
+        ways = assembly.strategies(strategies, strategy_options)
         backends, told = assembly.backends(reader, encoder, ranker, scorer, roles or {}, prices)
         corpus = assembly.corpus(sources, folder=folder, progress=progress)
         return cls(
             corpus,
             backends,
             strategies=ways,
+            considered=assembly.considered(ways, chosen) if strategies is None else None,
             policy=chosen,
             lam=lam,
             store=assembly.reply_store() if cache else None,

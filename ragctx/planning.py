@@ -34,7 +34,9 @@ class Planner:
 
     Attributes:
         corpus: the documents. backends, models: the models behind each role, and facts about them.
-        strategies: name -> strategy the router may choose. policy: the routing table. lam: weight of cost (lambda).
+        strategies: name -> strategy that a question can be read by. policy: the routing table.
+        considered: names of those that the router chooses from: all that were given; of the installed ones, where none
+            were, all but those that the policy wants named. lam: weight of cost (lambda).
         notes: fall-backs that every plan and answer repeats. settings: plain JSON that a batch job keeps.
     """
 
@@ -50,11 +52,17 @@ class Planner:
         attempts: int = 4,
         notes: Iterable[str] = (),
         settings: Mapping[str, object] | None = None,
+        considered: Iterable[str] | None = None,
     ) -> None:
         self.corpus = corpus
         self.backends = dict(backends)
         self.strategies = dict(strategies) if strategies is not None else assembly.strategies()
         self.policy = policy or Policy.load()
+        if considered is None:
+            considered = (
+                self.strategies if strategies is not None else assembly.considered(self.strategies, self.policy)
+            )
+        self.considered = frozenset(considered)
         self.lam = self.policy.lam if lam is None else lam
         self.notes = tuple(notes)
         self.settings = dict(settings or {})
@@ -82,10 +90,11 @@ class Planner:
 
         Args:
             on_event: called with the engine's progress while an encoder is at work.
-            only: the strategies that will read; those of all when None. What no question needs may wait: embedding a
-                corpus takes minutes.
+            only: the strategies that will read; those that the router considers when None. What no question needs may
+                wait: embedding a corpus takes minutes.
         """
-        wanted = self.strategies if only is None else {n: s for n in only if (s := self.strategies.get(n)) is not None}
+        names = sorted(self.considered) if only is None else only
+        wanted = {name: strategy for name in names if (strategy := self.strategies.get(name)) is not None}
         with self._preparing:
             for name, strategy in wanted.items():
                 work: Callable[..., Work[None]] | None = getattr(strategy, "prepare", None)
@@ -162,9 +171,8 @@ class Planner:
         self, question: Question, strategy: str | None = None, lam: float | None = None, *, strict: bool = True
     ) -> Decision:
         weight = self.lam if lam is None else lam
-        return decide(
-            question, self.corpus, self.models, self.strategies, self.policy, weight, only=strategy, strict=strict
-        )
+        ways = self.strategies if strategy else {n: s for n, s in self.strategies.items() if n in self.considered}
+        return decide(question, self.corpus, self.models, ways, self.policy, weight, only=strategy, strict=strict)
 
 
 def asked(questions: Asked | Iterable[Asked], budget: int | Budget | None) -> Iterator[Question]:

@@ -41,9 +41,11 @@ def run(
 ) -> None:
     """Answer every question of a file; run it again after a kill and it goes on. Exit code 7: some rows failed."""
     from ragctx.cli.running import Run
+    from ragctx.cli.ways import chosen
     from ragctx.questions import Questions
 
     asked = Questions.read(questions)
+    wanted, strategy = chosen(wanted, strategy)
     _finish(Run(wanted, asked, job.expanduser(), strategy, max_cost, yes).until_done(), as_json=as_json)
 
 

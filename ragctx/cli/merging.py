@@ -17,7 +17,7 @@ from ragctx.errors import ConfigError, UnknownName
 DEFAULT_FILE = Path("ragctx.toml")
 PREFIX = "RAGCTX_"
 NOT_SETTINGS = {"RAGCTX_CACHE", "RAGCTX_CONFIG", "RAGCTX_TRACEBACK", "RAGCTX_BENCH_DATA", "RAGCTX_BENCH_MODEL"}
-TABLES = {"options", "prices", "roles"}
+TABLES = {"options", "prices", "roles", "strategy_options"}
 PATHS = {"documents", "policy"}
 
 
@@ -57,11 +57,12 @@ def reader_options(given: Iterable[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise ConfigError(f"--option {pair!r} is no NAME=VALUE: write for example --option timeout=30")
-        found[name.strip().replace("-", "_")] = _value(value.strip())
+        found[name.strip().replace("-", "_")] = value_of(value.strip())
     return found
 
 
-def _value(text: str) -> object:
+def value_of(text: str) -> object:
+    """A number, true or false where the text is one, else the text."""
     try:
         value = json.loads(text)
     except ValueError:

@@ -57,7 +57,11 @@ BudgetTokens = Annotated[
 ]
 StrategyName = Annotated[
     str | None,
-    typer.Option("--strategy", help="Use this one instead of letting the router choose.", show_default=False),
+    typer.Option(
+        "--strategy",
+        help="Use this one instead of letting the router choose; with options: retrieve:tokens=800,order=score.",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     Path | None,

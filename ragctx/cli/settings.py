@@ -36,7 +36,8 @@ class Settings(BaseModel):
     """Everything a command may be told about documents, models and routing.
 
     Attributes:
-        options: of the reader, e.g. `timeout`, `window`, `dtype`. attempts: tries for a call that may yet succeed.
+        options: of the reader, e.g. `timeout`, `window`, `dtype`. strategy_options: of strategies, by name.
+        attempts: tries for a call that may yet succeed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -50,6 +51,7 @@ class Settings(BaseModel):
     scorer: str = "auto"
     roles: dict[str, str] = Field(default_factory=dict)
     strategies: tuple[str, ...] | None = None
+    strategy_options: dict[str, dict[str, bool | int | float | str | list[str]]] = Field(default_factory=dict)
     policy: str | None = None
     lam: float | None = Field(default=None, alias="lambda", ge=0)
     budget: int | None = Field(default=None, ge=1)
@@ -94,6 +96,7 @@ class Settings(BaseModel):
                 scorer=reader if self._reads_and_scores else None if self.scorer == NONE else self.scorer,
                 roles=self.roles,
                 strategies=self.strategies,
+                strategy_options=self.strategy_options,
                 policy=self.policy,
                 lam=self.lam,
                 cache=self.reply_cache,
