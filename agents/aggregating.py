@@ -91,6 +91,8 @@ class MapExtract:
             raise ConfigError(f"no operation is called {self.operation!r}: there are {', '.join(OPERATIONS)}")
         if self.tokens < 1 or self.max_output < 1:
             raise ConfigError(f"map-extract needs room: tokens={self.tokens}, max_output={self.max_output}")
+        if self.schema is not None and not hasattr(self.schema, "model_json_schema"):
+            raise ConfigError(f"schema={self.schema!r} is no pydantic model: give a subclass of BaseModel for one item")
 
     def estimate(self, question: Question, corpus: Corpus, models: Models) -> Estimate:
         """What `read` will spend: every portion is rendered, with the question's words in the place of the plan's.

@@ -230,6 +230,8 @@ def test_wrong_options() -> None:
         MapExtract(operation="median")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="needs room"):
         MapExtract(tokens=0)
+    with pytest.raises(ConfigError, match="no pydantic model"):
+        MapExtract(schema="Sale")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("asked", ["How many meetings were held?", "List the roofs."])
