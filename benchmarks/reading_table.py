@@ -11,14 +11,15 @@ ROWS = [
     ("estimate_held", "least share of rows with low <= billed <= high", "at least 0.90"),
     ("estimate_width", "widest high over low", "at most 4"),
     ("clustered_token_reduction", "clustered: prompt tokens saved a question", "at least 0.46"),
-    ("clustered_building_tokens", "clustered: tokens that the summaries cost, once", ""),
-    ("clustered_pays_after_questions", "clustered: questions after which they are paid for", ""),
+    ("clustered_once", "clustered: tokens that the summaries cost, once", ""),
+    ("clustered_pays_after", "clustered: questions after which they are paid for", ""),
     ("concurrency_ratio", "200 chains at once over the longest chain", "at most 1.3"),
 ]
 
 
 def lines(result: dict[str, Any]) -> list[str]:
     """The figures; score, tokens, calls and seconds by strategy; score by strategy and kind; estimates."""
+    result = {**result, **{f"clustered_{name}": value for name, value in (result.get("clustered") or {}).items()}}
     told = [f"Taken on {result['date']}: `{result['command']}`.", "", "| figure | measured | asked |", "|---|--:|---|"]
     told += [f"| {what} | {_cell(result[name])} | {asked} |" for name, what, asked in ROWS if name in result]
     table = result.get("by_strategy") or {}

@@ -17,7 +17,6 @@ import reading  # noqa: E402
 import reading_jobs  # noqa: E402
 import reading_rows  # noqa: E402
 import reading_table  # noqa: E402
-import reviews  # noqa: E402
 
 from ragctx import Pipeline  # noqa: E402
 from ragctx.corpus import Corpus  # noqa: E402
@@ -135,8 +134,11 @@ def test_scores_are_right_or_wrong_where_the_question_says_and_f1_elsewhere() ->
     assert reading_jobs.scored(Question("Who?", "s/1", answerable=False), Answer("No.", answerable=False)) == 1.0
 
 
-def test_reviews_are_short_and_always_the_same() -> None:
-    items = reviews.items()
-    assert len(items) == len({item.text[:] for item in items}) == 75
-    assert all(20 <= len(item.text[:].split()) <= 60 for item in items)
-    assert items == reviews.items()
+def test_the_clustered_part_asks_through_the_engine(tmp_path: Path) -> None:
+    model = Scripted(default="Buyers like it.")
+    with Pipeline(Corpus.of("Nothing yet."), {"reader": model, "encoder": model}) as made:
+        told = reading._clustered(wanted("--quick"), made, tmp_path, math.inf)
+    assert told["clustered_token_reduction"] > 0.46
+    assert told["clustered"]["once"] > 0
+    page = "\n".join(reading_table.lines({"date": "2030-01-01", "command": "c", **told}))
+    assert f"once | {told['clustered']['once']:,} |" in page
