@@ -9,6 +9,7 @@ one.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -190,6 +191,7 @@ def once(items: Sequence[Item], question: str) -> tuple[list[Item], tuple[tuple[
     events, asked = bool(_TIMES.search(question)), content(question)
     heads = {(item.span.document, item.unit.start) for item in items if _is_heading(item)}
     kept: list[Item] = []
+    here: defaultdict[str, list[Item]] = defaultdict(list)
     known: dict[tuple[str, ...], Item] = {}
     disagree = []
     for item in items:
@@ -197,9 +199,10 @@ def once(items: Sequence[Item], question: str) -> tuple[list[Item], tuple[tuple[
             continue
         keys = _keys(item, events=events, asked=asked)
         same = next((known[key] for key in keys if key in known), None)
-        same = same or next((one for one in kept if _one_place(one, item, events=events)), None)
+        same = same or next((one for one in here[item.span.document] if _one_place(one, item, events=events)), None)
         if same is None:
             kept.append(item)
+            here[item.span.document].append(item)
             known |= dict.fromkeys(keys, item)
         elif item.value and same.value and item.value != same.value and not _one_place(same, item, events=events):
             disagree.append((same, item))
