@@ -20,7 +20,7 @@ from ragctx.strategies.concluding import concluded
 from ragctx.strategies.limits import output_tokens, readable
 from ragctx.strategies.portions import COUNTED, Portion, portion_count, portions
 from ragctx.strategies.purse import Purse
-from ragctx.strategies.standalone import Asked, alone, line
+from ragctx.strategies.standalone import MOST, Asked, alone, line
 from ragctx.types import Answer, Dropped, Estimate, Line, Question, Range
 from ragctx.work import Completion, Work
 
@@ -40,7 +40,7 @@ _LEAST = 48
 # The share of the window that a summary may take: two of the level below and one to be written must fit.
 _SHARE = 5
 # How many calls are asked for once more; only plans rest on it. Twice all of them is the most a plan reckons with.
-_AGAIN, _MOST = 0.1, 2.0
+_AGAIN, _MOST = 0.05, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,9 @@ class Summarise:
         view = readable(question, corpus)
         job = self._job(question, view, models, Purse(models.reader))
         rewriting = line(question, models, self.templates)
-        return Estimate((*rewriting, *job.lines(view, models)))
+        lines = job.lines(view, models)
+        told = tuple(_follow_up(question, one, models) for one in lines) if rewriting else lines
+        return Estimate((*rewriting, *told))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
         """Sum up every part, then the summaries.
@@ -292,6 +294,13 @@ class _Job:
             Range(calls, max(calls, FILLED * output), max(calls, most * output)),
             Range(calls, calls * (1 + again), calls * most),
         )
+
+
+def _follow_up(question: Question, one: Line, models: Models) -> Line:
+    """A line where the question will be put in other words, which stand in every call."""
+    shorter = one.calls.high * models.reader.counter.count(question.text)
+    low = max(0.0, one.prompt.low - shorter)
+    return replace(one, prompt=Range(low, one.prompt.expected, one.prompt.high + one.calls.high * MOST))
 
 
 def _failed(writer: Writer) -> RequestFailed:
