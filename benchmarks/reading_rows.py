@@ -114,10 +114,8 @@ def _joined(rows: Iterable[Example], least: int) -> Iterator[Example]:
         own = {document.id: document for document in row.documents}
         short = bool(row.documents) and not row.documents[0].source
         size = sum(len(document.text) for document in row.documents)
-        others = [] if not short else [d for d in reversed(before.values()) if not _same(d, row.documents)]
-        for document in others:
-            if size >= least:
-                break
+        others = (d for d in reversed(before.values() if short else ()) if not _same(d, row.documents))
+        while size < least and (document := next(others, None)) is not None:
             own, size = {document.id: document, **own}, size + len(document.text)
         yield replace(row, documents=tuple(own.values()))
         if short:
