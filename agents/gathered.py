@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
-from ragctx.errors import LimitError
 from ragctx.models import Models
 from ragctx.prompts import Prompt
 from ragctx.prompts.tasks import Task
 from ragctx.strategies import finding
-from ragctx.strategies.filling import Filler, chunk_tokens, missing
+from ragctx.strategies.filling import Filler, chunk_tokens, fitted
 from ragctx.strategies.standalone import MOST
-from ragctx.types import Context, Dropped, Passage, Question, Range, Span
+from ragctx.types import Context, Passage, Question, Range
 from ragctx.work import Message, Work
 
 # As for plain retrieval: a twelfth of the window, within these; and a tenth more candidates than fill it twice.
@@ -23,10 +22,6 @@ _ROOM, _SHARE, _LEAST, _SPARE = 2000, 12, 256, 2.0
 _FEWEST, _MOST = 8, 400
 # How full the room is on average after filling.
 _FULL = 0.95
-# Characters of the shortest piece of a sentence that is worth reading.
-_WORDS = 8
-_OVER = "over the token budget"
-_CUT = "not one sentence fits the room: the beginning of one was read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,32 +111,6 @@ class Gathered:
         """Chunks to ask a search for."""
         each = chunk_tokens(self.view, self.models.reader.counter)
         return min(_MOST, max(_FEWEST, math.ceil(_SPARE * self.room / each)))
-
-
-def fitted(filler: Filler, found: Context) -> Context:
-    """What of the passages fills a prompt; where not one sentence fits, as much of the first as does.
-
-    Raises:
-        LimitError: there is no room for some words.
-    """
-    try:
-        return filler.fill(found)
-    except LimitError:
-        first = next((span for span in found.spans if len(span) > _WORDS), None)
-        most = filler.ceiling.tokens
-        if first is None or most is None:
-            raise
-        length = len(first) // 2
-        while length >= _WORDS and filler.tokens([cut := _opening(filler, first, length)]) > most:
-            length //= 2
-        if length < _WORDS:
-            raise
-        dropped = tuple(Dropped(span, _OVER) for span in missing(found.spans, cut.spans))
-        return Context((cut,), (*found.dropped, *dropped), (*found.notes, _CUT), found.signals)
-
-
-def _opening(filler: Filler, span: Span, length: int) -> Passage:
-    return filler.corpus.passage(replace(span, end=span.start + length))
 
 
 def _spread(counted: int, bare: int, most: int, question: Question) -> Range:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from ragctx.agents.gathered import Gathered, Tasked, fitted, with_notes
+from ragctx.agents.gathered import Gathered, Tasked, with_notes
 from ragctx.agents.items import said
 from ragctx.agents.places import placed
 from ragctx.agents.verbatim import Source
@@ -27,7 +27,7 @@ from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
 from ragctx.strategies import finding
 from ragctx.strategies.answering import EXPECTED_OUTPUT, Reading
-from ragctx.strategies.filling import Filler
+from ragctx.strategies.filling import Filler, fitted
 from ragctx.strategies.limits import Ceiling, output_tokens, readable
 from ragctx.strategies.ordering import ordered
 from ragctx.strategies.purse import Purse

@@ -171,11 +171,25 @@ def strategies(
             raise ConfigError("options are for strategies given by name: make the others with them")
         return dict(chosen)
     wanted = registry.names("strategies") if chosen is None else [chosen] if isinstance(chosen, str) else list(chosen)
-    given = dict(options or {})
+    wanted = list(dict.fromkeys(registry.meant("strategies", name)[0] for name in wanted))
+    given = {registry.meant("strategies", name)[0]: held for name, held in (options or {}).items()}
     for name in given:
         if name not in wanted:
             raise UnknownName("strategy", name, wanted)
     return {name: registry.make("strategies", name, **_fitting(name, given.get(name, {}))) for name in wanted}
+
+
+def meanings(chosen: Mapping[str, Strategy] | Iterable[str] | None) -> tuple[str, ...]:
+    """Which strategies are meant by those names that are second ones, in words.
+
+    Example:
+        >>> meanings(["crag", "full"])[0][:24]
+        'crag: the clustered one '
+    """
+    if chosen is None or isinstance(chosen, Mapping):
+        return ()
+    names = [chosen] if isinstance(chosen, str) else list(chosen)
+    return tuple(note for name in names if (note := registry.meant("strategies", name)[1]))
 
 
 def considered(ways: Iterable[str], policy: Policy) -> frozenset[str]:

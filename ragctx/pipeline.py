@@ -114,7 +114,8 @@ class Pipeline(Planner):
         """
         # Names first: a wrong one is told at once, not after minutes of indexing.
         chosen = policy if isinstance(policy, Policy) else Policy.load(Path(policy) if policy else None)
-        ways = assembly.strategies(strategies, strategy_options)
+        named = strategies if strategies is None or isinstance(strategies, str | Mapping) else list(strategies)
+        ways = assembly.strategies(named, strategy_options)
         backends, told = assembly.backends(reader, encoder, ranker, scorer, roles or {}, prices)
         corpus = assembly.corpus(sources, folder=folder, progress=progress)
         return cls(
@@ -126,7 +127,7 @@ class Pipeline(Planner):
             lam=lam,
             store=assembly.reply_store() if cache else None,
             attempts=attempts,
-            notes=(*notes, *told),
+            notes=(*notes, *told, *assembly.meanings(named)),
             settings=settings,
         )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from ragctx import assembly
+from ragctx import assembly, registry
 from ragctx.corpus import Corpus
 from ragctx.described import described
 from ragctx.engine import Engine, Job, Outcome, accounted, overrun
@@ -171,8 +171,12 @@ class Planner:
         self, question: Question, strategy: str | None = None, lam: float | None = None, *, strict: bool = True
     ) -> Decision:
         weight = self.lam if lam is None else lam
-        ways = self.strategies if strategy else {n: s for n, s in self.strategies.items() if n in self.considered}
-        return decide(question, self.corpus, self.models, ways, self.policy, weight, only=strategy, strict=strict)
+        name, meaning = strategy, ""
+        if strategy and strategy not in self.strategies:
+            name, meaning = registry.meant("strategies", strategy)
+        ways = self.strategies if name else {n: s for n, s in self.strategies.items() if n in self.considered}
+        made = decide(question, self.corpus, self.models, ways, self.policy, weight, only=name, strict=strict)
+        return replace(made, why=f"{made.why}; {meaning}") if meaning else made
 
 
 def asked(questions: Asked | Iterable[Asked], budget: int | Budget | None) -> Iterator[Question]:

@@ -122,10 +122,13 @@ class Settings(BaseModel):
     def _check_names(self, only: str | None) -> None:
         from ragctx import registry
 
-        known = self.strategies or registry.names("strategies")
-        for name in self.strategies or ():
+        def meant(name: str) -> str:
+            return registry.meant("strategies", name)[0]
+
+        known = [meant(name) for name in self.strategies or registry.names("strategies")]
+        for name in known:
             registry.find("strategies", name)
-        if only is not None and only not in known:
+        if only is not None and meant(only) not in known:
             raise UnknownName("strategy", only, known)
 
     def frozen(self) -> dict[str, object]:

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from ragctx.contracts import Compressor, Retriever
 from ragctx.corpus import Corpus
-from ragctx.errors import ConfigError
+from ragctx.errors import ConfigError, LimitError
 from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
 from ragctx.strategies import finding, reranking
 from ragctx.strategies.answering import Reading
-from ragctx.strategies.filling import Filler, chunk_tokens, least_filled
+from ragctx.strategies.filling import Filler, chunk_tokens, fitted, least_filled
 from ragctx.strategies.limits import Ceiling, output_tokens, readable
 from ragctx.strategies.ordering import ORDERS, Order, ordered
 from ragctx.strategies.pruning import PROVENCE, lacking, named, pruned, pruner, units_of
@@ -144,7 +144,7 @@ class Retrieve:
         if spent := int(found.signals.get(finding.SEARCHED, 0)):
             filler = self._filler(asked.question, view, models, reading, asked.spent + spent)
         needed = yield from self._narrowed(found, filler, models)
-        return (yield from reading.answer(asked, filler.fill(needed), view, models, filler.ceiling))
+        return (yield from reading.answer(asked, self._filled(filler, needed), view, models, filler.ceiling))
 
     def _reading(self, models: Models) -> Reading:
         return Reading(self.name, self.templates, output_tokens(models.reader, self.max_output), self.logprobs)
@@ -156,8 +156,17 @@ class Retrieve:
         bare = models.reader.counter.render(prompt.messages((), question))
         ceiling.check(bare)
         room = self.room(models)
-        ceiling = ceiling.lowered(bare + room, f"retrieve(tokens={room})", bare)
+        ceiling = ceiling.lowered(bare + room, f"{self.name}(tokens={room})", bare)
         return Filler(prompt, question, models.reader.counter, ceiling, view, partial(ordered, order=self.order))
+
+    def _filled(self, filler: Filler, found: Context) -> Context:
+        """What is read; a room that nobody asked for never refuses what the window would hold."""
+        try:
+            return filler.fill(found)
+        except LimitError as error:
+            if self.tokens is not None or type(error) is not LimitError:
+                raise
+            return fitted(filler, found)
 
     def _narrowed(self, found: Context, filler: Filler, models: Models) -> Work[Context]:
         """What is left after sorting, cutting and pruning."""
@@ -204,7 +213,7 @@ class Retrieve:
 
     def _counted(self, filler: Filler, found: Context, models: Models) -> Range:
         """The prompt's range from the passages that were found."""
-        filled = filler.fill(found)
+        filled = self._filled(filler, found)
         prompt, bare = filler.tokens(filled.passages), filler.tokens(())
         share = 1.0 if _summed_up(found) else self._share(models)
         if share == 1.0:

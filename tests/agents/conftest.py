@@ -79,6 +79,9 @@ class Replying:
             self.batches.append(writing)
         return [self._written(r) if isinstance(r, Generate) else self._beside(r) for r in requests]
 
+    def _preparing(self, requests: Sequence[Request]) -> list[Reply]:
+        return [self._counted(r)[0] if isinstance(r, Generate) else self._beside(r) for r in requests]
+
     def _beside(self, request: Request) -> Reply:
         assert request.role in self.beside, f"nobody was named {request.role}"  # type: ignore[union-attr]
         [reply] = self.others.serve([request], lambda number, text: None)
@@ -92,16 +95,22 @@ class Replying:
         spent = self.prompt_tokens + self.output_tokens
         assert self.budget is None or spent + prompt + most <= self.budget, f"{request.purpose}: over the budget"
         assert self.calls is None or len(self.requests) <= self.calls, f"{request.purpose}: too many calls"
+        said, output = self._counted(request)
+        if isinstance(said, Completion):
+            self.prompt_tokens += prompt
+            self.output_tokens += output
+        return said
+
+    def _counted(self, request: Generate) -> tuple[Completion | Failure, int]:
+        """What is said, within what may be, and how long it is."""
         said = self._said(request)
         if isinstance(said, Failure):
-            return said
+            return said, 0
         for stop in request.sampling.stop:
             said = said.partition(stop)[0]
-        text = self.counter.first(said, most)
-        self.prompt_tokens += prompt
-        output = self.counter.count(text)
-        self.output_tokens += output
-        return Completion(text, prompt, output, finish="length" if text != said else "stop")
+        text = self.counter.first(said, request.sampling.max_tokens)
+        output, prompt = self.counter.count(text), self.counter.render(request.messages)
+        return Completion(text, prompt, output, finish="length" if text != said else "stop"), output
 
     def _said(self, request: Generate) -> str | Failure:
         if callable(self.says):
@@ -112,8 +121,10 @@ class Replying:
         return told(request) if callable(told) else told
 
     def answer(self, strategy: object, question: Question | str, corpus: object) -> Answer:
-        """What a strategy answers with this reader."""
+        """What a strategy answers with this reader; what is paid once for a corpus is no part of the question's bill."""
         asked = Question(question) if isinstance(question, str) else question
+        if (prepare := getattr(strategy, "prepare", None)) is not None:
+            run(prepare(corpus, self.models), self._preparing)
         return run(strategy.read(asked, corpus, self.models), self)  # type: ignore[attr-defined]
 
     def asked(self, purpose: str) -> list[Generate]:

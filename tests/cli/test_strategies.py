@@ -79,6 +79,20 @@ def test_a_job_goes_on_with_its_options(ragctx, documents, reader, questions):
     assert ragctx("batch", "resume", "j.sqlite").code == 0
 
 
+def test_crag_is_a_second_name_that_says_which(ragctx, documents, reader, questions, monkeypatch):
+    monkeypatch.setenv("RAGCTX_ENCODER", "extractive")
+    asked, said = questions({"question": QUESTION}), reader('default = "Three months. [1]"\nwindow = 8192\n')
+    for named in ("crag", "crag:max_output=40"):
+        planned = ragctx("plan", asked, "-d", documents, "-r", said, "--strategy", named, "--json").json
+        decision = planned["rows"][0]["decision"]
+        assert decision["strategy"] == "clustered"
+        assert "Akesson and Santos" in decision["why"]
+        assert "corrective" in decision["why"]
+    found = ragctx("ask", QUESTION, "-d", documents, "-r", said, "--strategy", "crag", "--json").json
+    assert found["strategy"] == "clustered"
+    assert "Akesson and Santos" in ragctx("ask", QUESTION, "-d", documents, "-r", said, "--strategy", "crag").out
+
+
 def test_a_spec_is_parsed():
     assert parsed("a:b-c=1,d=x y") == ("a", {"b_c": 1, "d": "x y"})
     with pytest.raises(ConfigError, match="NAME=VALUE"):

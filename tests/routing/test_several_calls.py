@@ -96,6 +96,15 @@ def test_whoever_names_the_strategies_has_them_all_considered() -> None:
     assert considered(["escalate"], Policy.load()) == {"escalate"}
 
 
+def test_crag_is_clustered_and_says_so() -> None:
+    with Pipeline.over(
+        CORPUS, reader=Scripted(), encoder=None, strategies=["crag"], strategy_options={"crag": {"tokens": 300}},
+        cache=False,
+    ) as made:  # fmt: skip
+        assert {name: way.tokens for name, way in made.strategies.items()} == {"clustered": 300}
+        assert any("Akesson and Santos" in note for note in made.notes)
+
+
 def test_options_of_strategies_that_are_made_by_name() -> None:
     made = strategies(["retrieve", "full"], {"retrieve": {"tokens": 300, "order": "score"}})
     assert made == {"retrieve": Retrieve(tokens=300, order="score"), "full": Full()}
