@@ -15,6 +15,7 @@ from ragctx.engine import Engine, Job, Outcome, accounted, overrun
 from ragctx.errors import LimitError, UnknownName
 from ragctx.questions import Questions
 from ragctx.routing import Plan, PlanRow, Policy, decide
+from ragctx.strategies.finding import without_writing
 from ragctx.types import Answer, Budget, Decision, Question
 from ragctx.work import Work
 
@@ -85,24 +86,46 @@ class Planner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(self, on_event: Callable[[object], None] | None = None, *, only: Iterable[str] | None = None) -> None:
+    def prepare(
+        self,
+        on_event: Callable[[object], None] | None = None,
+        *,
+        only: Iterable[str] | None = None,
+        writing: bool = True,
+    ) -> tuple[str, ...]:
         """Build or refresh every index the strategies need; returns at once when they are current.
 
         Args:
             on_event: called with the engine's progress while an encoder is at work.
             only: the strategies that will read; those that the router considers when None. What no question needs may
                 wait: embedding a corpus takes minutes.
+            writing: whether a model that writes may be asked, for summaries, say.
+
+        Returns:
+            Names of the strategies that have to wait for such a model.
         """
         names = sorted(self.considered) if only is None else only
         wanted = {name: strategy for name in names if (strategy := self.strategies.get(name)) is not None}
         with self._preparing:
-            for name, strategy in wanted.items():
-                work: Callable[..., Work[None]] | None = getattr(strategy, "prepare", None)
-                if work is not None and self._prepared.get(name) != self.corpus.manifest:
-                    start = partial(work, self.corpus, self.models)
-                    for outcome in self.engine.map([Job(f"index for {strategy.name}", start)], on_event=on_event):
-                        outcome.result()
-                self._prepared[name] = self.corpus.manifest
+            return tuple(
+                name for name, way in wanted.items() if not self._prepare(name, way, on_event, writing=writing)
+            )
+
+    def _prepare(
+        self, name: str, strategy: Strategy, on_event: Callable[[object], None] | None, *, writing: bool
+    ) -> bool:
+        """Whether all that a strategy needs is there now."""
+        work: Callable[..., Work[object]] | None = getattr(strategy, "prepare", None)
+        if work is None or self._prepared.get(name) == self.corpus.manifest:
+            return True
+        done = True
+        start = partial(work, self.corpus, self.models)
+        job = Job(f"index for {strategy.name}", start if writing else lambda: without_writing(start()))
+        for outcome in self.engine.map([job], on_event=on_event):
+            done = outcome.result() is not False
+        if done:
+            self._prepared[name] = self.corpus.manifest
+        return done
 
     def plan(
         self,

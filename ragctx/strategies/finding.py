@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -14,7 +15,7 @@ from ragctx.registry import make, meant, options
 from ragctx.types import Context, Document, Line, Passage, Question, Range
 from ragctx.types.costs import ZERO
 from ragctx.types.names import worded
-from ragctx.work import Work
+from ragctx.work import Generate, Reply, Work
 
 T = TypeVar("T")
 # Signals of a context: tokens that writing models were billed while it was searched for; and 1 where nothing is handed
@@ -121,6 +122,21 @@ def without_models(work: Work[T]) -> T | None:
         return cast("T", done.value)
     work.close()
     return None
+
+
+def without_writing(work: Work[object]) -> Work[bool]:
+    """The work, as far as it goes without asking a model that writes; whether that was to its end."""
+    given: Sequence[Reply] | None = None
+    try:
+        while True:
+            requests = next(work) if given is None else work.send(given)
+            if any(isinstance(request, Generate) for request in requests):
+                return False
+            given = yield requests
+    except StopIteration:
+        return True
+    finally:
+        work.close()
 
 
 def paged(passages: tuple[Passage, ...], corpus: Corpus) -> tuple[Passage, ...]:

@@ -121,7 +121,7 @@ class Replying:
         return told(request) if callable(told) else told
 
     def answer(self, strategy: object, question: Question | str, corpus: object) -> Answer:
-        """What a strategy answers with this reader; what is paid once for a corpus is no part of the question's bill."""
+        """What a strategy answers; what is paid once for a corpus is no part of the question's bill."""
         asked = Question(question) if isinstance(question, str) else question
         if (prepare := getattr(strategy, "prepare", None)) is not None:
             run(prepare(corpus, self.models), self._preparing)

@@ -93,6 +93,20 @@ def test_crag_is_a_second_name_that_says_which(ragctx, documents, reader, questi
     assert "Akesson and Santos" in ragctx("ask", QUESTION, "-d", documents, "-r", said, "--strategy", "crag").out
 
 
+def test_an_index_asks_no_stand_in_for_summaries(ragctx, documents, reader, monkeypatch, tmp_path):
+    """What the reader has to write waits for the reader that will answer."""
+    monkeypatch.setenv("RAGCTX_ENCODER", "extractive")
+    monkeypatch.setenv("RAGCTX_STRATEGIES", "clustered")
+    (documents / "long.txt").write_text("The boat has a sail. It is white. " * 400, encoding="utf-8")
+    done = ragctx("index", "-d", documents)
+    assert done.code == 0
+    assert "clustered asks the reader for more than an index" in " ".join(done.err.split())
+    said = reader('default = "Three months. [1]"\nwindow = 8192\n')
+    found = ragctx("ask", QUESTION, "-d", documents, "-r", said, "--strategy", "clustered", "--json").json
+    assert "summaries cost" in " ".join(found["notes"])
+    assert "summaries cost 0" not in " ".join(found["notes"])
+
+
 def test_a_spec_is_parsed():
     assert parsed("a:b-c=1,d=x y") == ("a", {"b_c": 1, "d": "x y"})
     with pytest.raises(ConfigError, match="NAME=VALUE"):
