@@ -138,7 +138,11 @@ class ChainOfAgents:
         chain = self._chain(question, view, models, found, plan=True)
         rewriting = line(question, models, self.templates)
         paths = len(orders(self.direction, min(len(chain.cuts), _ORDERED), self.paths))
-        search = finding.search_line(self.retriever, question, models) if self.retriever is not None else ()
+        search = (
+            finding.search_line(self.retriever, question, models, corpus, self.chunks)
+            if self.retriever is not None
+            else ()
+        )
         return Estimate(
             (
                 *rewriting,

@@ -147,9 +147,10 @@ class ContrastiveDemonstrations:
         """
         view = readable(question, corpus)
         reading, filler, notes = self._filler(question, view, models)
-        prompt = self._gathered(corpus, view, models).prompt(question, filler)
+        prompt, search = self._gathered(corpus, view, models).planned(question, filler)
         known = prompt.low == prompt.high and models.reader.counter.exact
-        return reading.estimate(question, prompt, line(question, models, self.templates), exact=known, notes=notes)
+        guess = reading.estimate(question, prompt, line(question, models, self.templates), exact=known, notes=notes)
+        return replace(guess, lines=(*guess.lines, *search))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
         """Choose the demonstrations, gather the passages, answer.

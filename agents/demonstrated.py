@@ -145,7 +145,10 @@ class DemonstratedRetrieval:
             most = shown.typical(chosen, self.documents, sure=False).high
             prompt = Range(bare.tokens(()), prompt.expected, max(prompt.high, most))
         guess = shown.reading.estimate(question, prompt, rewriting, exact=exact, notes=notes)
-        search = finding.search_line(self.retriever, question, models) if found is None else ()
+        if found is not None:
+            return guess
+        times = Range.exactly(1 + sum(not one.documents for one in chosen))
+        search = finding.search_line(self.retriever, question, models, corpus, self.documents, times)
         return replace(guess, lines=(*guess.lines, *search))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:

@@ -38,6 +38,11 @@ def lines(desk: Desk, found: Context | None, rounds: int, documents: int) -> tup
     )
 
 
+def searches(rounds: int) -> Range:
+    """How often is searched: once for the question, and in every round."""
+    return Range(1, 1 + max(1.0, _USUAL * rounds), 1 + rounds)
+
+
 def _planner(desk: Desk, rounds: int, usual: float) -> Line:
     plan, planned = desk.models.of(PLANNER).counter.render(desk.plan(())), min(float(rounds), usual + 1)
     grown = (_STEP + _FOUND + _AROUND) * planned * (planned - 1) / 2

@@ -14,7 +14,7 @@ from ragctx.prompts.tasks import Task
 from ragctx.strategies import finding
 from ragctx.strategies.filling import Filler, chunk_tokens, fitted
 from ragctx.strategies.standalone import MOST
-from ragctx.types import Context, Passage, Question, Range
+from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.work import Message, Work
 
 # As for plain retrieval: a twelfth of the window, within these; and a tenth more candidates than fill it twice.
@@ -83,19 +83,26 @@ class Gathered:
         """The chunks that a search finds, best first."""
         return (yield from finding.find(self.retriever, question, self.corpus, self.view, self.limit, self.models))
 
-    def prompt(self, question: Question, filler: Filler) -> Range:
-        """The prompt's tokens for a plan: counted where no model is needed to find, else from the chunks' lengths."""
+    def planned(self, question: Question, filler: Filler) -> tuple[Range, tuple[Line, ...]]:
+        """The prompt's tokens for a plan, and what searching takes.
+
+        Counted where no model is needed to find, else from the chunks' lengths.
+        """
         bare = filler.tokens(())
         most = max(bare, filler.ceiling.tokens or bare)
         if (everything := self._everything(filler)) is not None:
-            return _spread(filler.tokens(everything.passages), bare, most, question)
+            return _spread(filler.tokens(everything.passages), bare, most, question), ()
         searched, limit = finding.with_history(question), self.limit
         found = finding.find_for_nothing(self.retriever, searched, self.corpus, self.view, limit, self.models)
         if found is not None:
-            return _spread(filler.tokens(fitted(filler, found).passages), bare, most, question)
+            return _spread(filler.tokens(fitted(filler, found).passages), bare, most, question), ()
         chunks = min(limit, len(self.view.chunks))
         there = min(chunks * chunk_tokens(self.view, self.models.reader.counter), _FULL * (most - bare))
-        return Range(bare, bare + there, most)
+        return Range(bare, bare + there, most), self.search(question)
+
+    def search(self, question: Question) -> tuple[Line, ...]:
+        """What one search takes."""
+        return finding.search_line(self.retriever, question, self.models, self.corpus, self.limit)
 
     def _everything(self, filler: Filler) -> Context | None:
         """All of it, where it fits; None where it does not."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from ragctx.agents.computation import Allocation
 from ragctx.agents.examples import Demonstrations, Example, examples, others, turned
-from ragctx.agents.expecting_rounds import lines
+from ragctx.agents.expecting_rounds import lines, searches
 from ragctx.agents.looking_up import Desk
 from ragctx.agents.rounds import Step, findings, ranked
 from ragctx.contracts import Retriever
@@ -137,8 +137,11 @@ class IterativeRetrieval:
         searched = finding.with_history(question)
         found = finding.find_for_nothing(self.retriever, searched, corpus, view, self.documents, models)
         expected = lines(desk, found, self.rounds, self.documents)
-        search = finding.search_line(self.retriever, question, models) if found is None else ()
-        return Estimate((*rewriting, *expected, *search), notes=found.notes if found else ())
+        if found is not None:
+            return Estimate((*rewriting, *expected), notes=found.notes)
+        times = searches(self.rounds)
+        search = finding.search_line(self.retriever, question, models, corpus, self.documents, times)
+        return Estimate((*rewriting, *expected, *search))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
         """Find, look up what is missing round by round, answer.

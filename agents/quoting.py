@@ -105,7 +105,7 @@ class QuoteThenAnswer:
             LimitError: not even a prompt without passages fits.
         """
         two = self._two(question, readable(question, corpus), models)
-        first = self._gathered(corpus, two.view, models).prompt(question, two.first())
+        first, search = self._gathered(corpus, two.view, models).planned(question, two.first())
         quoted = min(_QUOTED + _HEADING, two.room)
         second = Range(0, two.bare + quoted, two.bare + two.room)
         output = Range(1, min(_QUOTED, two.quoting) + min(EXPECTED_OUTPUT, two.output), two.quoting + two.output)
@@ -114,7 +114,7 @@ class QuoteThenAnswer:
             output = replace(output, high=output.high + two.output)
         calls = Range(1, 2, 3 if question.answer_type else 2)
         reading = Line("reader", first + second, output, calls)
-        return Estimate((*line(question, models, self.templates), reading))
+        return Estimate((*line(question, models, self.templates), reading, *search))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
         """Quote, look up, answer.

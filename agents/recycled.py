@@ -110,7 +110,8 @@ class RecycledDemonstrations:
         prompt = Range(small + low, small + expected, small + most + (MOST if question.history else 0))
         output = Range(1, PAIRED * k + min(EXPECTED_OUTPUT, made.output), PAIR * k + made.output)
         reading = Line("reader", prompt, output, Range.exactly(k + 1))
-        return Estimate((*line(question, models, self.templates), reading))
+        search = gathered.search(question) if found is None else ()
+        return Estimate((*line(question, models, self.templates), reading, *search))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
         """Make demonstrations, gather the context, ask for numbers and answer.

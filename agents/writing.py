@@ -115,7 +115,8 @@ class AgentWrite:
         desk = _Desk(self, question, view, models, Purse(models.reader))
         desk.must_have_room()
         rewriting = line(question, models, self.templates)
-        search = finding.search_line(self.retriever, question, models)
+        times = Range(1, 1 + desk.lines, 1 + 2 * desk.lines)
+        search = finding.search_line(self.retriever, question, models, corpus, self.candidates, times)
         return Estimate((*rewriting, desk.line(), *search))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:

@@ -21,6 +21,7 @@ T = TypeVar("T")
 # Signals of a context: tokens that writing models were billed while it was searched for; and 1 where nothing is handed
 # over on purpose, since nothing that was found answers.
 SEARCHED, REFUSED = "search_tokens", "refused"
+ONCE = Range.exactly(1)
 # Retrievers that ask an encoder for every question, wherever there is one.
 _ALWAYS_ASK = ("hybrid", "dense")
 
@@ -70,7 +71,7 @@ def find_for_nothing(
 
 
 def search_line(
-    chosen: str | Retriever, question: Question, models: Models, corpus: Corpus | None = None, limit: int = 0
+    chosen: str | Retriever, question: Question, models: Models, corpus: Corpus, limit: int, times: Range = ONCE
 ) -> tuple[Line, ...]:
     """What searching costs: what the retriever says of itself, else embedding the question.
 
@@ -80,18 +81,28 @@ def search_line(
         chosen: a retriever or its name.
         question: what is searched for.
         models: facts about the models.
-        corpus: where; a retriever that asks more than an encoder is counted only where it is given.
-        limit: the most chunks.
+        corpus: where.
+        limit: the most chunks of a search.
+        times: how many searches there are.
     """
     if chosen == "bm25":
         return ()
     searcher = retriever(chosen)
-    if corpus is not None and isinstance(searcher, CostedRetriever):
-        return searcher.lines(question, corpus, limit, models)
+    if isinstance(searcher, CostedRetriever):
+        return tuple(_often(one, times) for one in searcher.lines(question, corpus, limit, models))
     if not models.has("encoder") or models.of("encoder").prices is None:
         return ()
     tokens = models.of("encoder").counter.count(question.text)
-    return (Line("encoder", Range(0, tokens, 2 * tokens + 8), ZERO, Range.exactly(1)),)
+    return (_often(Line("encoder", Range(0, tokens, 2 * tokens + 8), ZERO, ONCE), times),)
+
+
+def _often(one: Line, times: Range) -> Line:
+    """A line of a request that is made so many times."""
+
+    def product(each: Range) -> Range:
+        return Range(each.low * times.low, each.expected * times.expected, each.high * times.high)
+
+    return Line(one.role, product(one.prompt), product(one.output), product(one.calls))
 
 
 def preparing(chosen: str | Retriever, corpus: Corpus, models: Models) -> tuple[Line, ...]:
