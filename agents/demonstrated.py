@@ -25,8 +25,6 @@ from ragctx.work import Work
 
 # A twelfth of the window, within these: several searches share it, so even a small one holds two chunks.
 _ROOM, _SHARE, _LEAST = 2000, 12, 512
-# Retrievers that always find as many chunks as they are asked for, where there are as many.
-_RANK_ALL = ("hybrid", "dense")
 _NONE = "no demonstrations were given: read without any"
 _SAME = "a demonstration that asks the same question was left out"
 
@@ -132,7 +130,7 @@ class DemonstratedRetrieval:
         chosen, notes = self._chosen(question)
         found = self._found_for_nothing(question, chosen, corpus, view, models)
         if found is None:
-            prompt = shown.typical(chosen, self.documents, sure=self.retriever in _RANK_ALL)
+            prompt = shown.typical(chosen, self.documents, sure=self.retriever in finding.RANK_ALL)
         else:
             _, filler, note = shown.assembled(chosen, found)
             filled = filler.fill(found[0])

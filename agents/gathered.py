@@ -12,7 +12,7 @@ from ragctx.models import Models
 from ragctx.prompts import Prompt
 from ragctx.prompts.tasks import Task
 from ragctx.strategies import finding
-from ragctx.strategies.filling import Filler, chunk_tokens, fitted
+from ragctx.strategies.filling import Filler, chunk_tokens, fitted, least_filled
 from ragctx.strategies.standalone import MOST
 from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.work import Message, Work
@@ -97,8 +97,11 @@ class Gathered:
         if found is not None:
             return _spread(filler.tokens(fitted(filler, found).passages), bare, most, question), ()
         chunks = min(limit, len(self.view.chunks))
-        there = min(chunks * chunk_tokens(self.view, self.models.reader.counter), _FULL * (most - bare))
-        return Range(bare, bare + there, most), self.search(question)
+        counter, room = self.models.reader.counter, most - bare
+        there = min(chunks * chunk_tokens(self.view, counter), _FULL * room)
+        sure = self.retriever in finding.RANK_ALL
+        least = min(there, least_filled(self.view, counter, chunks, room)) if sure else 0.0
+        return Range(bare + least, bare + there, most), self.search(question)
 
     def search(self, question: Question) -> tuple[Line, ...]:
         """What one search takes."""

@@ -107,8 +107,10 @@ class Shown:
         searches = sum(not one.documents for one in chosen)
         expected = with_shots + searches * min(chunks * chunk_tokens(self.view, counter), _FULL * self.room) + there
         most = with_shots + searches * self.room + room
-        # Demonstrations that do not fit are left out, whole.
-        low = bare + least if most > cap else with_shots + (searches + 1) * least
+        low = with_shots + (searches + 1) * least
+        if most > cap:  # demonstrations may be left out: the first of them was longer than what was left then
+            longest = with_shots - bare + (self.room if searches else 0)
+            low = max(bare + least, min(low, cap - longest - (room - least)))
         high = max(low, min(most, cap))
         return Range(low, min(max(low, expected), high), high)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ragctx.corpus import Corpus
 from ragctx.models import ModelFacts, Models
-from ragctx.types import Answer, Context, Estimate, Line, Question
+from ragctx.types import Answer, Context, Estimate, Line, Question, Range
 from ragctx.work import Reply, Request, Work
 
 if TYPE_CHECKING:
@@ -73,6 +73,21 @@ class CostedRetriever(Protocol):
             question: what is searched for.
             corpus: where.
             limit: the most chunks.
+            models: facts about the models.
+        """
+        ...
+
+
+@runtime_checkable
+class SizedRetriever(Protocol):
+    """A retriever that hands over texts of its own making, whose length the corpus's chunks do not tell; optional."""
+
+    def handed(self, corpus: Corpus, limit: int, models: Models) -> Range:
+        """Tokens of what it hands over, headings included, by the reader's counter.
+
+        Args:
+            corpus: what is searched, no more than the question may read.
+            limit: the most passages.
             models: facts about the models.
         """
         ...

@@ -26,6 +26,8 @@ from ragctx.types.costs import ZERO
 from ragctx.work import Work, embed
 
 ENCODER, READER = "encoder", "reader"
+# Tokens of a summary's heading at most and of the shortest summary with it, and how full a summary is; for plans alone.
+_HEAD, _SHORT, _FILLED = 32, 32, 0.6
 CRAG = Alias(
     "clustered", "crag: the clustered one of Akesson and Santos (arXiv 2406.00029); Corrective RAG is `corrective`"
 )
@@ -117,6 +119,13 @@ class Clustered:
         if not len(corpus.chunks) or self._slot(corpus, models).current:
             return ()
         return (line(corpus, models.reader, self._most(models), self._groups(len(corpus.chunks))),)
+
+    def handed(self, corpus: Corpus, limit: int, models: Models) -> Range:
+        """Tokens of so many summaries, from a few words each to full ones; what stands verbatim is no longer."""
+        groups, most = self._groups(len(corpus.chunks)), self._most(models)
+        fewest = 2 if groups.high > 1 else groups.low  # chunks that are all alike make one group, and are not expected
+        low, expected, high = (min(number, limit) for number in (fewest, groups.expected, groups.high))
+        return Range(low * min(_SHORT, most), expected * (_HEAD + _FILLED * most), high * (_HEAD + most))
 
     def _clusters(self, corpus: Corpus, models: Models) -> Work[Clusters]:
         slot = self._slot(corpus, models)

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from ragctx.contracts import CostedPreparation, CostedRetriever, Retriever
+from ragctx.contracts import CostedPreparation, CostedRetriever, Retriever, SizedRetriever
 from ragctx.corpus import Corpus
 from ragctx.models import Models
 from ragctx.registry import make, meant, options
@@ -22,6 +22,8 @@ T = TypeVar("T")
 # over on purpose, since nothing that was found answers.
 SEARCHED, REFUSED = "search_tokens", "refused"
 ONCE = Range.exactly(1)
+# Retrievers that always find as many chunks as they are asked for, where there are as many.
+RANK_ALL = ("hybrid", "dense")
 # Retrievers that ask an encoder for every question, wherever there is one.
 _ALWAYS_ASK = ("hybrid", "dense")
 
@@ -103,6 +105,12 @@ def _often(one: Line, times: Range) -> Line:
         return Range(each.low * times.low, each.expected * times.expected, each.high * times.high)
 
     return Line(one.role, product(one.prompt), product(one.output), product(one.calls))
+
+
+def handed(chosen: str | Retriever, view: Corpus, limit: int, models: Models) -> Range | None:
+    """Tokens that a retriever hands over where it writes them itself; None where they are the corpus's chunks."""
+    searcher = retriever(chosen)
+    return searcher.handed(view, limit, models) if isinstance(searcher, SizedRetriever) else None
 
 
 def preparing(chosen: str | Retriever, corpus: Corpus, models: Models) -> tuple[Line, ...]:

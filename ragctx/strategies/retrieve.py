@@ -29,10 +29,10 @@ _ROOM, _SHARE, _LEAST = 2000, 12, 256
 # Twice as many candidates as fill the room, so that there are shorter ones to fill the end with.
 _SPARE = 2.0
 _FEWEST, _MOST = 8, 400
-# Retrievers that always find as many chunks as they are asked for, where there are as many.
-_RANK_ALL = ("hybrid", "dense")
 # How full the room is on average after filling; see `Filler`.
 _FULL = 0.95
+# A room that does not hold all summaries is filled by a part of one in so many at least.
+_FEW = 3
 # Candidates at least, where a model sorts them: it finds what words and vectors put far down.
 _POOL = 24
 # What is left on average of what would fill the room: after the cut, and after pruning.
@@ -227,10 +227,13 @@ class Retrieve:
         """The prompt's range from the corpus's mean chunk and the room."""
         bare, most = filler.tokens(()), filler.ceiling.tokens or 0
         chunks = min(self._candidates(view, models), len(view.chunks))
+        if (handed := finding.handed(self.retriever, view, self._candidates(view, models), models)) is not None:
+            room, low = most - bare, min(handed.low, (most - bare) / _FEW)
+            return Range(bare + low, bare + max(low, min(handed.expected, _FULL * room)), bare + min(room, handed.high))
         there = chunks * chunk_tokens(view, models.reader.counter)
         expected = min(there, _FULL * (most - bare))
         share = self._share(models)
-        sure = self.retriever in _RANK_ALL and share == 1.0
+        sure = self.retriever in finding.RANK_ALL and share == 1.0
         least = least_filled(view, models.reader.counter, chunks, most - bare) if sure else 0.0
         return Range(bare + min(least, expected), bare + share * expected, most)
 
