@@ -104,7 +104,7 @@ class Graded:
         if not gone:
             return passage, []
         left = () if passage.derived else passage.narrowed(gone).spans
-        return passage.narrowed(_joined(needed, gone)), [Dropped(span, "a strip that is not needed") for span in left]
+        return passage.narrowed(joined(needed, gone)), [Dropped(span, "a strip that is not needed") for span in left]
 
 
 def graded(question: Question, passages: Sequence[Passage], corpus: Corpus) -> Work[Graded]:
@@ -117,7 +117,7 @@ def graded(question: Question, passages: Sequence[Passage], corpus: Corpus) -> W
     """
     if not passages:
         return Graded()
-    units = tuple(_sentences(passage, corpus) for passage in passages)
+    units = tuple(sentences(passage, corpus) for passage in passages)
     texts = tuple(passage.text for passage in passages)
     named = titles(tuple(passages), corpus)
     [reply] = yield [Rerank(question.text, texts, ROLE, "grade", tolerant=True, titles=named, units=units)]
@@ -127,14 +127,15 @@ def graded(question: Question, passages: Sequence[Passage], corpus: Corpus) -> W
     return Graded(tuple(passages), said.values, units, said.keeps)
 
 
-def _sentences(passage: Passage, corpus: Corpus) -> Ranges:
+def sentences(passage: Passage, corpus: Corpus) -> Ranges:
+    """Where the sentences of a passage's text stand in it; a derived or joined passage is one."""
     if passage.derived or len(passage.spans) != 1:
         return ((0, len(passage.text)),) if passage.text else ()
     [span] = passage.spans
     return tuple((s.start - span.start, s.end - span.start) for s in corpus.sentences(span))
 
 
-def _joined(needed: Sequence[tuple[int, int]], gone: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def joined(needed: Sequence[tuple[int, int]], gone: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Needed ranges, with the blanks between two of them where nothing that goes lies there."""
     runs: list[tuple[int, int]] = []
     for start, end in needed:
