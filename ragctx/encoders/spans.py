@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # Two candidates in one sentence make the run from the first to the second score as high as either, so length has its
-# price. On questions of the dev part this one raised F1 by one to two points on every set; twice or half of it, by less.
+# price. On questions of the dev part this one raised F1 by one to two points; twice or half of it, by less.
 _PRICE = 0.3
 
 
