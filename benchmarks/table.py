@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import compression_table
 import pruning_table
 import reading_table
 
@@ -62,6 +63,7 @@ TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {
     "core": lines,
     "pruning": pruning_table.lines,
     "reading": reading_table.lines,
+    "compression": compression_table.lines,
 }
 
 

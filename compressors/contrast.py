@@ -52,8 +52,8 @@ def one_by_one(
     for one, share in zip(chosen, shares, strict=True):
         weighed.append([])
         for part in segments_of(one.section, most):
-            before = _remembered(before, scorer.left(len(asked.ahead) + len(part.ids), len(before)))
-            requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.text)]
+            before = scorer.remembered(before, len(asked.ahead) + len(part.ids))
+            requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.alone)]
             replies = yield requests
             given, plain = map(logprobs, requests, replies)
             tokens = part.weighed((given - plain).tolist())
@@ -62,8 +62,3 @@ def one_by_one(
             before += tuple(i for token in kept for i in part.ids[token.first - first : token.last - first])
             weighed[-1].append(tokens)
     return weighed
-
-
-def _remembered(before: Ids, room: int) -> Ids:
-    """What was kept, as far as the window holds it: where it does not, the later half, so that a beginning lasts."""
-    return before if len(before) <= room else before[len(before) - room // 2 :]

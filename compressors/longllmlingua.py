@@ -58,7 +58,8 @@ class LongLLMLingua:
         dynamic: 0 to 1; by how much the best and the last document's shares differ from the common one.
         order: "relevance" (best first), "ends" (best at both ends), "given".
         numbers: keep every number of the documents that are kept. patterns: likewise what these expressions match.
-        statement: the restrictive statement, one sentence.
+        statement: the restrictive statement, one sentence. framed: text and question begin lines that say what they
+            are, which ranks what answers higher; the `llmlingua` package joins them without.
         words: keep or leave out whole words.
         segment: tokens that the iterative form compresses at a time.
         section: most tokens that are ranked as one document.
@@ -91,6 +92,7 @@ class LongLLMLingua:
     numbers: bool = False
     patterns: Sequence[str] = ()
     statement: str = STATEMENT
+    framed: bool = True
     words: bool = True
     segment: int = 200
     section: int = 512
@@ -119,7 +121,7 @@ class LongLLMLingua:
         if budget <= 0 or fits(context.passages, counter, budget):
             return all_or_nothing(context, budget)
         scorer = Scorer.of(models, self.role)
-        asked = Asked.of(question.text, self.statement, scorer)
+        asked = Asked.of(question.text, self.statement, scorer, framed=self.framed)
         tokens = tokens_of(context.passages, scorer.pieces, rules=self._rules, words=self.words)
         sections = sections_of(tokens, scorer.room(asked.taken, self.section))
         # 1. How likely does each document make the question?

@@ -63,6 +63,14 @@ class Scorer:
         """The same, and nothing where the window leaves nothing."""
         return wanted if self.facts.window is None else max(0, min(wanted, self.facts.window - taken))
 
+    def remembered(self, before: Ids, taken: int) -> Ids:
+        """What was kept, as far as the window holds it beside what is taken; else its end, so that a beginning lasts.
+
+        Cut to half of the room at once, it grows again from there, and the requests that follow share a prefix.
+        """
+        room = self.left(taken, len(before))
+        return before if len(before) <= room else before[len(before) - room // 2 :]
+
     def score(self, prefix: Ids, target: Ids, purpose: str, *, whole: bool = False) -> Score:
         """The request for the log-probabilities of `target` after `prefix`; `whole` asks for the prefix's too."""
         return Score(prefix, target, role=self.role, purpose=purpose, whole=whole)

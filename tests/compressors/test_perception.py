@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -253,3 +254,15 @@ def test_estimates_are_near_what_is_asked():
     assert set(lines) == {"reader", "encoder", "scorer"}
     mute = Models({"reader": ModelFacts("m", kinds=frozenset()), "scorer": one.facts})
     assert {line.role for line in PerceptionCompressor().estimate(size, 4, 5, 60, mute)} == {"scorer"}
+
+
+@pytest.mark.parametrize("window", [90, 120, 256])
+def test_a_short_window_of_the_scorer_is_never_exceeded(window):
+    one = model()
+    short = replace(one.facts, window=window)
+    given = context(" ".join(TEXTS), *TEXTS)
+    roles = Models({"reader": one.facts, "encoder": one.facts, "scorer": short})
+    work = PerceptionCompressor(form="iterative").compress(Question("What is the rent?"), given, 60, roles)
+    run(work, lambda requests: one.serve(requests, lambda i, text: None))
+    asked = requests(one, Score)
+    assert max(len(request.prefix) + len(request.target) for request in asked) <= window
