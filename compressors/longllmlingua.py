@@ -71,7 +71,7 @@ class LongLLMLingua:
     Example:
         >>> from ragctx.models import ModelFacts
         >>> from ragctx.readers.scripted import Scripted
-        >>> from ragctx.types import Span
+        >>> from ragctx.types import Passage, Span
         >>> from ragctx.work import run
         >>> scorer = Scripted()
         >>> models = Models({"reader": scorer.facts, "scorer": scorer.facts})

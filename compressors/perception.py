@@ -75,7 +75,7 @@ class PerceptionCompressor:
 
     Example:
         >>> from ragctx.readers.scripted import Scripted
-        >>> from ragctx.types import Span
+        >>> from ragctx.types import Passage, Span
         >>> from ragctx.work import run
         >>> model = Scripted(default="Who pays the rent?")
         >>> models = Models({"reader": model.facts, "scorer": model.facts, "encoder": model.facts})
