@@ -29,7 +29,7 @@ from typing import Any
 
 import chains
 import reviews
-from pruning import with_stored, written
+from parts import Figures, told, with_stored
 from reading_jobs import Row, asked, missing, rows, ways
 from reading_rows import SETS, Rows, of_data, of_examples
 
@@ -41,7 +41,6 @@ STORED = Path(__file__).parent / "results" / "reading.json"
 NO_DATA = "needs --data DIR or RAGCTX_BENCH_DATA"
 NEW = ("compress", "extract", "full", "retrieve")
 """The strategies with one call, which the others are measured against."""
-Figures = dict[str, Any]
 
 
 def options(said: Sequence[str] | None = None) -> argparse.Namespace:
@@ -127,8 +126,8 @@ def _clustered(wanted: argparse.Namespace, pipeline: Pipeline, folder: Path, unt
 
 
 def _concurrency(wanted: argparse.Namespace, pipeline: Pipeline, folder: Path, until: float) -> Figures:
-    told = asdict(chains.measure())
-    return {"concurrency_ratio": told["concurrency_ratio"], "concurrency": told}
+    made = asdict(chains.measure())
+    return {"concurrency_ratio": made["concurrency_ratio"], "concurrency": made}
 
 
 PARTS: dict[str, Callable[[argparse.Namespace, Pipeline, Path, float], Figures]] = {
@@ -234,10 +233,7 @@ def _failures(found: Sequence[Row]) -> dict[str, dict[str, int]]:
 def main(said: Sequence[str] | None = None) -> None:
     """Measure, and print."""
     wanted = options(said)
-    result = measured(wanted)
-    if wanted.store:
-        written(wanted.store, result)
-    print(json.dumps(result, indent=None if wanted.json else 2))
+    told(wanted, measured(wanted))
 
 
 if __name__ == "__main__":
