@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragctx.agents.outlines import Step, count, ending, length_score, outline, planned, wanted
+from ragctx.agents.outlines import LONGEST, Step, count, ending, length_score, outline, planned, wanted
 from ragctx.agents.summaries import ended
 from ragctx.corpus import Corpus
 from ragctx.corpus.sentences import bounds
@@ -110,8 +110,7 @@ class Draft:
     def plan(self, found: Sequence[Passage]) -> Work[tuple[Step, ...]]:
         """The steps; none where the model says that the documents hold nothing for it.
 
-        Raises:
-            RequestFailed: neither the plan nor its repair was one.
+        A model too small to plan still writes: where neither the plan nor its repair is one, the whole is one step.
         """
         messages = self._filled(found, self._plan_prompt, self._plan_output())
         request = Generate(messages, purpose="plan", sampling=Sampling(max_tokens=self._plan_output()))
@@ -124,9 +123,8 @@ class Draft:
         reply = yield from self._paid(replace(request, messages=again, purpose="plan again"))
         steps, problem = planned(reply.text, self.strategy.steps, self.words)
         if problem and not self._declines(reply.text):
-            raise RequestFailed(
-                "malformed", f"two plans are none: {problem}; ask for fewer words, or use a larger model"
-            )
+            self.notes.append(f"neither plan was one ({problem}): the text is written in one part")
+            return (Step(self.question.text, min(self.words, LONGEST)),)
         return steps
 
     def part(self, steps: Sequence[Step], found: Sequence[Passage]) -> Work[None]:

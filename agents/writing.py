@@ -30,8 +30,8 @@ class AgentWrite:
     and then a call for each line. Every part is written from passages of its own, found for its line. The published
     form shows all text so far in every call, which costs more with every part; here a call is shown the plan, in which
     a sentence stands for each part that is written, and how the last part ended. A plan of too many lines, or of none,
-    is sent back once. The answer notes how long the text was to be and how long it is, with the paper's length score.
-    Nothing streams: no single call writes the answer.
+    is sent back once; after a second one the text is written in one part. The answer notes how long the text was to be
+    and how long it is, with the paper's length score. Nothing streams: no single call writes the answer.
 
     Attributes:
         words: of the whole text; by default what the question asks for ("in 800 words"), else 400.
@@ -95,8 +95,7 @@ class AgentWrite:
         """Plan, write, report.
 
         Raises:
-            LimitError: window or budget do not hold a plan and a part. RequestFailed: two plans were none, or no part
-                could be written.
+            LimitError: window or budget do not hold a plan and a part. RequestFailed: no part could be written.
         """
         view = readable(question, corpus)
         Draft(self, question, view, models, Purse.of(question, models.reader)).must_have_room()
