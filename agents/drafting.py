@@ -146,7 +146,7 @@ class Draft:
             self.notes.append(f"part {number} failed and is left out: {reply.message}")
         elif isinstance(reply, Completion):
             text = _whole(reply, number)
-            if not text or self._declines(text):
+            if not sentences(text)[0].strip() or self._declines(text):
                 text = ""
                 self.notes.append(f"nothing was written for part {number}: {step.point}")
         self.purse.paid(reply)  # type: ignore[arg-type]

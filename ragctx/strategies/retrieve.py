@@ -35,8 +35,11 @@ _FULL = 0.95
 _FEW = 3
 # Candidates at least, where a model sorts them: it finds what words and vectors put far down.
 _POOL = 24
-# What is left on average of what would fill the room: after the cut, and after pruning.
+# What is left on average of what would fill the room, after the cut and after pruning by a compressor of words.
 _STAYS, _NEEDED = 0.8, 0.45
+# Tokens that are left where sentences are pruned to what is needed: that does not grow with the room. 60 questions of
+# seven data sets were left 234 in the median in a room of 682 and of 2,000 alike, 77 to 640 in nine of ten.
+_LEFT = Range(60, 240, 680)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,8 @@ class Retrieve:
 
         Where finding needs no model, the passages are found and counted, so the prompt is known to the token if the
         reader's counter is exact. Otherwise it follows from the chunks' mean length and the way the room is filled.
-        What a ranker will leave of them cannot be known: an average stands for it, and the prompt may be anything
-        between one without passages and a full one.
+        What a ranker will leave of them cannot be known: what it left of others stands for it. Where it prunes
+        sentences, nine prompts in ten are within the range; where it only cuts, all are.
 
         Raises:
             DoesNotFit: not even a prompt without passages fits the reader's window.
@@ -221,7 +224,7 @@ class Retrieve:
         most = filler.ceiling.tokens or prompt
         if len(filled.dropped) == len(found.dropped):  # all of it fits, and apart it may take more headings
             most = min(most, bare + filler.apart(found.passages))
-        return Range(bare, bare + share * (prompt - bare), max(prompt, most))
+        return self._left(bare, share, prompt - bare, max(prompt, most) - bare)
 
     def _typical(self, filler: Filler, view: Corpus, models: Models) -> Range:
         """The prompt's range from the corpus's mean chunk and the room."""
@@ -235,7 +238,16 @@ class Retrieve:
         share = self._share(models)
         sure = self.retriever in finding.RANK_ALL and share == 1.0
         least = least_filled(view, models.reader.counter, chunks, most - bare) if sure else 0.0
+        if share == _NEEDED:
+            return self._left(bare, share, expected, most - bare)
         return Range(bare + min(least, expected), bare + share * expected, most)
+
+    def _left(self, bare: int, share: float, filled: float, most: float) -> Range:
+        """The prompt's range once so many tokens of passages are pruned; see `_LEFT`."""
+        if share != _NEEDED or named(self.prune) != PROVENCE:
+            return Range(bare, bare + share * filled, bare + most)
+        least = _LEFT.low if filled >= _LEFT.high else 0
+        return Range(bare + least, bare + min(share * filled, _LEFT.expected), bare + min(most, _LEFT.high))
 
     def _ranking(
         self, question: Question, found: Context | None, limit: int, view: Corpus, models: Models
