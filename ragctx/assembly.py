@@ -43,6 +43,7 @@ def backends(
     scorer: object,
     roles: Mapping[str, object],
     prices: Prices | None,
+    encoder_options: Mapping[str, object] | None = None,
 ) -> tuple[dict[str, Backend], tuple[str, ...]]:
     """Every model opened, by role, and what to tell the user about fall-backs; no weights are read yet."""
     from ragctx.encoders import open_ranker
@@ -55,7 +56,7 @@ def backends(
         # One model may play two roles: its weights are read once.
         same = ranker == RANKER and reading.facts.identity == ranking.facts.identity
         opened["ranker"] = reading if same else ranking
-    found, notes = _encoder(encoder)
+    found, notes = _encoder(encoder, encoder_options or {})
     if found is not None:
         opened["encoder"] = found
     opened |= {role: open_model(spec) for role, spec in roles.items()}
@@ -140,17 +141,19 @@ def _bundled_scorer() -> Backend | None:
     return Deferred(DEFAULT, f"{DEFAULT}:{weights}:bfloat16", 8192, frozenset({"Score"}), make)
 
 
-def _encoder(encoder: object) -> tuple[Backend | None, tuple[str, ...]]:
+def _encoder(encoder: object, options: Mapping[str, object]) -> tuple[Backend | None, tuple[str, ...]]:
     from ragctx.encoders import DEFAULT, missing, open_encoder
 
     if encoder is None:
+        if options:
+            raise ConfigError(f"without an encoder there is no {', '.join(sorted(options))}: name one, or leave it out")
         return None, ()
     if encoder != AUTO:
-        return open_encoder(encoder), ()
+        return open_encoder(encoder, **options), ()
     lacking = missing(DEFAULT)
     if lacking:
         return None, (f"hybrid retrieval is BM25 alone: no encoder; for dense retrieval: {lacking}",)
-    return open_encoder(DEFAULT), ()
+    return open_encoder(DEFAULT, **options), ()
 
 
 def strategies(

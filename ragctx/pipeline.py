@@ -68,6 +68,7 @@ class Pipeline(Planner):
         *sources: object,
         reader: object = assembly.AUTO,
         encoder: object = assembly.AUTO,
+        encoder_options: Mapping[str, object] | None = None,
         ranker: object = assembly.RANKER,
         scorer: object = assembly.AUTO,
         roles: Mapping[str, object] | None = None,
@@ -91,6 +92,8 @@ class Pipeline(Planner):
                 default `local:smollm2-135m` where it is installed. `extractive`, the packaged reading model, writes
                 nothing: answers are copied from the documents. It is the default where the other is not installed.
             encoder: model for dense retrieval; by default the installed one, None for BM25 alone.
+            encoder_options: of an encoder opened by name, e.g. `{"length": 1024, "temperature": 0.9}` to read texts to
+                their end and sharpen attention on them. Each setting has an index of its own.
             ranker: model that sorts and prunes passages and points out answers: `extractive`, `provence:NAME` or a
                 backend; None for none.
             scorer: model by which compressors weigh words, `local:NAME` or a backend that tells its tokens; by default
@@ -116,7 +119,7 @@ class Pipeline(Planner):
         chosen = policy if isinstance(policy, Policy) else Policy.load(Path(policy) if policy else None)
         named = strategies if strategies is None or isinstance(strategies, str | Mapping) else list(strategies)
         ways = assembly.strategies(named, strategy_options)
-        backends, told = assembly.backends(reader, encoder, ranker, scorer, roles or {}, prices)
+        backends, told = assembly.backends(reader, encoder, ranker, scorer, roles or {}, prices, encoder_options)
         corpus = assembly.corpus(sources, folder=folder, progress=progress)
         return cls(
             corpus,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
 
 
-@settled("documents", "reader", "option", "attempts", "encoder", "ranker", "scorer", "lam", "budget")
+@settled("documents", "reader", "option", "attempts", "encoder", "encoder_option", "ranker", "scorer", "lam", "budget")
 def ask(
     wanted: Settings,
     question: Annotated[str, typer.Argument(help="The question itself.")],

@@ -29,7 +29,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spendi
 
 
 @app.command("run")
-@settled("documents", "reader", "option", "attempts", "encoder", "ranker", "scorer", "lam", "budget")
+@settled("documents", "reader", "option", "attempts", "encoder", "encoder_option", "ranker", "scorer", "lam", "budget")
 def run(
     wanted: Settings,
     questions: QuestionFile,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
 
 
-@settled("documents", "encoder")
+@settled("documents", "encoder", "encoder_option")
 def index(wanted: Settings, html: Html = None, as_json: Json = False) -> None:
     """Read documents and build their indexes; only what changed is read again."""
     from ragctx.assembly import AUTO, open_reader

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
 
 
-@settled("documents", "reader", "option", "encoder", "ranker", "scorer", "lam", "budget")
+@settled("documents", "reader", "option", "encoder", "encoder_option", "ranker", "scorer", "lam", "budget")
 def plan(
     wanted: Settings,
     questions: QuestionFile,

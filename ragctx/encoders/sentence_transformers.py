@@ -76,10 +76,13 @@ def open_encoder(
         temperature: of attention, below 1 sharpens; likewise.
 
     Raises:
-        MissingExtra: sentence-transformers is not installed. ConfigError: there is no such model here or on the hub, or
-            it cannot be stretched like that.
+        MissingExtra: sentence-transformers is not installed. ConfigError: there is no such model here or on the hub, it
+            cannot be stretched like that, or an option makes no sense.
     """
     stretch = Stretch(length, temperature)
+    for name, value in (("batch", batch), ("threads", threads)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise ConfigError(f"the encoder's {name} must be a whole number from 1, not {value!r}")
     if find_spec("sentence_transformers") is None:
         raise MissingExtra("the embedding encoder", "local", "sentence-transformers")
     folder = _folder(model)

@@ -42,10 +42,11 @@ class Stretch:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.length is not None and self.length < 1:
-            raise ConfigError(f"the encoder's length must be from 1, not {self.length}")
-        if not 0 < self.temperature < float("inf"):
-            raise ConfigError(f"the encoder's temperature must be above 0, e.g. 0.9, not {self.temperature}")
+        # Both may come from a settings file or a flag.
+        if self.length is not None and (type(self.length) is not int or self.length < 1):
+            raise ConfigError(f"the encoder's length must be a whole number from 1, e.g. 1024, not {self.length!r}")
+        if type(self.temperature) not in (int, float) or not 0 < self.temperature < float("inf"):
+            raise ConfigError(f"the encoder's temperature must be a number above 0, e.g. 0.9, not {self.temperature!r}")
 
     @property
     def identity(self) -> str:

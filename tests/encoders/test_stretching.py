@@ -97,8 +97,12 @@ def test_both_are_part_of_the_identity(folder):
 
 
 @pytest.mark.parametrize(
-    "options", [{"length": OWN}, {"length": 0}, {"temperature": 0.0}, {"temperature": float("nan")}]
-)
+    "options",
+    [
+        {"length": OWN}, {"length": 0}, {"length": "long"}, {"length": 64.5}, {"length": True}, {"batch": 0},
+        {"temperature": 0.0}, {"temperature": float("nan")}, {"temperature": "warm"}, {"threads": "all"},
+    ],
+)  # fmt: skip
 def test_options_that_make_no_sense(folder, options):
     with pytest.raises(ConfigError):
         opened(folder, **options)
@@ -109,3 +113,27 @@ def test_another_kind_of_model_is_told(tmp_path):
     with pytest.raises(ConfigError, match="mpnet"):
         Stretch(1024).check(tmp_path)
     Stretch().check(tmp_path)
+
+
+def test_a_pipeline_hands_them_on_and_keeps_an_index_for_each(folder, tmp_path):
+    from ragctx import Pipeline
+    from ragctx.readers.scripted import Scripted
+    from ragctx.strategies.retrieve import Retrieve
+
+    pytest.importorskip("faiss")
+    (tmp_path / "a.txt").write_text(words(40))
+    given = {"reader": Scripted(), "ranker": None, "scorer": None, "strategies": {"retrieve": Retrieve(retriever="dense")}}
+    given |= {"encoder": f"sentence-transformers:{folder}", "folder": tmp_path / "store", "cache": False}
+    known = []
+    for options in (None, {"length": 64}, {"length": 64, "temperature": 0.9}):
+        with Pipeline.over(tmp_path / "a.txt", encoder_options=options, **given) as pipeline:
+            pipeline.prepare()
+            known.append(pipeline.models.of("encoder").identity)
+    assert len(list((tmp_path / "store" / "indexes").glob("dense-*"))) == len(set(known)) == 3
+    for options, told in (({"lenght": 64}, "no option lenght: it has batch"), ({"length": 1}, "positions of its own")):
+        with pytest.raises(ConfigError, match=told):
+            Pipeline.over(tmp_path / "a.txt", encoder_options=options, **given)
+    with pytest.raises(ConfigError, match="no length: name one"):
+        Pipeline.over(tmp_path / "a.txt", encoder_options={"length": 64}, **given | {"encoder": None})
+    with pytest.raises(ConfigError, match="takes no length"):
+        Pipeline.over(tmp_path / "a.txt", encoder_options={"length": 64}, **given | {"encoder": opened(folder)})
