@@ -122,7 +122,12 @@ def test_a_pipeline_hands_them_on_and_keeps_an_index_for_each(folder, tmp_path):
 
     pytest.importorskip("faiss")
     (tmp_path / "a.txt").write_text(words(40))
-    given = {"reader": Scripted(), "ranker": None, "scorer": None, "strategies": {"retrieve": Retrieve(retriever="dense")}}
+    given = {
+        "reader": Scripted(),
+        "ranker": None,
+        "scorer": None,
+        "strategies": {"retrieve": Retrieve(retriever="dense")},
+    }
     given |= {"encoder": f"sentence-transformers:{folder}", "folder": tmp_path / "store", "cache": False}
     known = []
     for options in (None, {"length": 64}, {"length": 64, "temperature": 0.9}):
