@@ -41,7 +41,7 @@ _TOKENS, _SLACK = 1.55, 1.5
 # Words of the part before that the next one is shown.
 _LAST = 120
 # Tokens of a plan's line, and of its line in the outline once it is written; only plans rest on the second.
-_LINE, _OUTLINED = 48, 40
+_LINE, _OUTLINED = 48, 32
 # As in `retrieve`: passages take a twelfth of the window, within these.
 _ROOM, _SHARE, _FEWEST = 2000, 12, 256
 _FULL = 0.8
