@@ -151,7 +151,9 @@ def test_tables_are_written_between_their_marks_alone() -> None:
     assert after.endswith("<!-- end -->\nc\n")
     older = {"questions": 5, "model": 0.5, "bm25": 0.4, "cosine": 0.3, "with_bm25": 0.5, "with_cosine": 0.6}
     rows = pruning_table.lines({"date": "d", "command": "c", "rerank_mrr_by_set": {"a set": older}})
-    assert rows[-1] == "| a set | 5 | 0.500 | 0.400 | 0.300 | 0.500 | 0.600 |  |"
+    assert rows[-1] == "| a set | 5 | 0.500 | 0.400 | 0.300 | 0.500 | 0.600 |"
+    newer = pruning_table.lines({"date": "d", "command": "c", "rerank_mrr_by_set": {"s": older | {"retrieve": 0.7}}})
+    assert newer[-1].endswith("| 0.600 | 0.700 |")
 
 
 def test_quick_takes_what_it_cannot_measure_from_the_stored_run_and_says_so() -> None:
