@@ -41,7 +41,7 @@ def placed(scores: Sequence[float], texts: Sequence[str]) -> np.ndarray:
 
 
 def shipped(model: Sequence[float], lexical: np.ndarray, dense: np.ndarray) -> list[float]:
-    """The scores by which `retrieve` sorts: the model's places added to those of hybrid retrieval.
+    """The scores by which `retrieve` sorts: the model's added to those of hybrid retrieval, as it fuses them.
 
     Args:
         model: how likely each passage answers.
@@ -49,8 +49,8 @@ def shipped(model: Sequence[float], lexical: np.ndarray, dense: np.ndarray) -> l
         dense: the same as embeddings do.
     """
     found = Hybrid()
-    order, _ = fuse([lexical, dense], [found.bm25, found.dense], found.k)
-    scores = dict(zip(order.tolist(), Reranking().scores([model[i] for i in order]), strict=True))
+    order, told = fuse([lexical, dense], [found.bm25, found.dense], found.k)
+    scores = dict(zip(order.tolist(), Reranking().scores([model[i] for i in order], told.tolist()), strict=True))
     return [scores[i] for i in range(len(model))]
 
 
