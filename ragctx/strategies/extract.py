@@ -13,8 +13,18 @@ from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
 from ragctx.strategies import finding
+from ragctx.strategies.answer_types import answer_type
+from ragctx.strategies.doubts import aside, likeliest, rivals
 from ragctx.strategies.limits import readable
-from ragctx.strategies.pointing import Place, Said, answers, likeliest_sentence, pointed, shown, telling, within
+from ragctx.strategies.pointing import (
+    Place,
+    answers,
+    fitting,
+    likeliest_sentence,
+    pointed,
+    shown,
+    telling,
+)
 from ragctx.strategies.reranking import ROLE, asked, line
 from ragctx.strategies.standalone import Asked, alone
 from ragctx.strategies.standalone import line as rewriting
@@ -154,28 +164,22 @@ class Extract:
     def _chosen(self, question: Question, view: Corpus, found: Context, request: Rerank, reply: Relevances) -> Answer:
         passages = found.passages
         units = request.units or tuple(tuple(bounds(passage.text)) for passage in passages)
-        places = telling(pointed(passages, units, reply), passages, question.text)
+        kind = answer_type(question.text)
+        places, others = fitting(telling(pointed(passages, units, reply), passages, question.text), kind)
+        left = aside(kind, [one for one in others if one.probability >= self.sure])
         said = answers(places, passages, self.support)
         if said and said[0].probability >= self.sure:
             first, bar = said[0], self.close * said[0].places[0].probability
             kept = [place for place in first.places if place.probability >= bar]
-            return self._answer(question, view, found, first.text, kept, first.probability, self._others(said))
-        likely = likeliest_sentence(passages, units, reply, question.text)
+            notes = (*rivals(said, self.close), *left)
+            return self._answer(question, view, found, first.text, kept, first.probability, notes)
+        likely = likeliest_sentence(passages, units, reply, question.text, kind)
         if likely is not None and likely.probability >= self.sentence:
             text = " ".join(likely.text.split())
-            note = f"no exact words are sure to answer{_best(said)}: the likeliest sentence stands for them"
-            return self._answer(question, view, found, text, (likely,), likely.probability, (note,))
-        doubt = (f"nothing that was read is sure to answer{_best(said)}",) if said else ()
+            note = f"no exact words are sure to answer{likeliest(said)}: the likeliest sentence stands for them"
+            return self._answer(question, view, found, text, (likely,), likely.probability, (note, *left))
+        doubt = (f"nothing that was read is sure to answer{likeliest(said)}", *left) if said else left
         return self._answer(question, view, found, confidence=1 - (said[0].probability if said else 0.0), notes=doubt)
-
-    def _others(self, said: Sequence[Said]) -> tuple[str, ...]:
-        """Answers that are nearly as likely, in words."""
-        rivals = [
-            one for one in said[1:]
-            if one.probability >= self.close * said[0].probability and not within(one.text, said[0].text)
-        ]  # fmt: skip
-        told = ", ".join(f"{one.text!r} ({one.probability:.2f})" for one in rivals[:3])
-        return (f"other answers are nearly as likely: {told}",) if told else ()
 
     def _answer(
         self,
@@ -213,10 +217,6 @@ def _with_history(question: Question) -> Question:
 
 def _higher(one: Range, other: Range) -> float:
     return max(one.high, other.high)
-
-
-def _best(said: Sequence[Said]) -> str:
-    return f" (likeliest: {said[0].text!r}, {said[0].probability:.2f})" if said else ""
 
 
 def _citations(places: Sequence[Place], passages: Sequence[Passage], view: Corpus) -> tuple[Citation, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ragctx.requests import Relevances
+from ragctx.strategies.answer_types import AnswerType
 from ragctx.types import Passage
 
 # A sentence to be shown: a table or a line without end is cut to about this many characters around its answer.
@@ -111,6 +112,21 @@ def telling(places: Sequence[Place], passages: Sequence[Passage], question: str)
     ]
 
 
+def fitting(places: Sequence[Place], kind: AnswerType | None) -> tuple[list[Place], list[Place]]:
+    """The places that can be the kind of answer that is asked for, and those that cannot."""
+    if kind is None:
+        return list(places), []
+    parts: tuple[list[Place], list[Place]] = [], []
+    for place in places:
+        parts[not kind.can_be(place.text)].append(place)
+    return parts
+
+
+def _says(sentence: str, asked: set[str], kind: AnswerType | None) -> bool:
+    """Whether a sentence says more than is asked, and what kind of thing is asked for."""
+    return bool(_words(sentence) - asked) and (kind is None or kind.can_be(_NUMBERED.sub("", sentence)))
+
+
 def _words(sentence: str) -> set[str]:
     """What a sentence says, without the number that a heading begins with."""
     return set(normal(_NUMBERED.sub("", sentence)).split())
@@ -158,6 +174,12 @@ def within(one: str, other: str) -> bool:
     return first <= second or second <= first
 
 
+def overlap(one: Said, other: Said) -> bool:
+    """Whether two answers are stretches of the same words, in the likeliest place of each."""
+    first, second = one.places[0], other.places[0]
+    return first.passage == second.passage and first.start < second.end and second.start < first.end
+
+
 def around(units: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
     """The sentences that hold a range, as one range."""
     holding = [unit for unit in units if unit[0] < end and unit[1] > start]
@@ -180,7 +202,11 @@ def shown(text: str, sentence: tuple[int, int], start: int, end: int) -> tuple[i
 
 
 def likeliest_sentence(
-    passages: Sequence[Passage], units: Sequence[Sequence[tuple[int, int]]], reply: Relevances, question: str = ""
+    passages: Sequence[Passage],
+    units: Sequence[Sequence[tuple[int, int]]],
+    reply: Relevances,
+    question: str = "",
+    kind: AnswerType | None = None,
 ) -> Place | None:
     """The sentence most likely needed, of those that say more than the question; None where none was weighed.
 
@@ -189,13 +215,14 @@ def likeliest_sentence(
         units: their sentences.
         reply: what the ranker said of them.
         question: what is asked.
+        kind: of answer that is asked for; a sentence that holds none is not taken.
     """
     asked = set(normal(question).split())
     weighed = [
         (keep, -i, -j)
         for i, keeps in enumerate(reply.keeps)
         for j, keep in enumerate(keeps)
-        if _words(passages[i].text[slice(*units[i][j])]) - asked
+        if _says(passages[i].text[slice(*units[i][j])], asked, kind)
     ]
     if not weighed:
         return None

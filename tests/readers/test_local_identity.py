@@ -112,6 +112,15 @@ def test_the_next_list_finds_the_document_again(checkpoint, plain):
     assert alone[0].cached_tokens > 200
 
 
+def test_what_was_forgotten_is_read_again(checkpoint, plain):
+    document = words(300, 3)
+    reader = open_model(f"local:{checkpoint}")
+    check(reader, [request(f"{document} Question: why")], plain)
+    reader.forget()
+    [again] = check(reader, [request(f"{document} Question: when")], plain)
+    assert again.cached_tokens == 0
+
+
 def test_nothing_is_reused_when_sharing_is_off(checkpoint, plain):
     document = words(200, 4)
     reader = open_model(f"local:{checkpoint}", share=False)

@@ -91,6 +91,12 @@ def test_a_longer_wording_is_no_other_answer() -> None:
     assert made.notes == ()
 
 
+def test_an_overlapping_wording_is_no_other_answer() -> None:
+    made = answer(Says(period_is_three=0.4, three_months=0.5))
+    assert made.text == "three months"
+    assert made.notes == ()
+
+
 def test_an_unsure_stretch_gives_way_to_its_sentence() -> None:
     made = answer(Says(keep=0.7, six_months=0.2), sure=0.35)
     assert made.text == "The notice period is three months."
