@@ -34,7 +34,8 @@ _RANGE = r"(?:\s*(?:to|and|or|[-\u2013])\s*[-\u2212]?\d[\d.,]*)?"
 _AMOUNT = re.compile(rf"(?<![\d.,])\d[\d.,]*(?![\d.,]|{_RANGE}{_OTHER_UNIT})", re.IGNORECASE)
 _WORD_AMOUNT = re.compile(r"\b(?:{})\b(?!{})".format("|".join(_COUNTS.split()), _OTHER_UNIT), re.IGNORECASE)
 _MOMENT = re.compile(r"\d|\b(?:{})\b".format("|".join(_TIMES.split())), re.IGNORECASE)
-_NAME = re.compile(r"[^\W\d_]{2}")
+_COUNT = re.compile("|".join(_COUNTS.split()), re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ def _has(pattern: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.search(text) is not None
 
 
+def _is_name(text: str) -> bool:
+    """Some word is left beside those of times and counts."""
+    return any(not (_MOMENT.fullmatch(word) or _COUNT.fullmatch(word)) for word in _WORD.findall(text))
+
+
 def _is_money(text: str) -> bool:
     return any(pattern.search(text) for pattern in (_AMOUNT, _WORD_AMOUNT, _FREE))
 
@@ -103,5 +109,5 @@ _KINDS = (
         ),
         _has(_MOMENT),
     ),
-    AnswerType("a name", re.compile(r"^(?:and )?(?:who|whose|whom|where)\b"), _has(_NAME)),
+    AnswerType("a name", re.compile(r"^(?:and )?(?:who|whose|whom|where)\b"), _is_name),
 )

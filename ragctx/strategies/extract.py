@@ -81,8 +81,8 @@ class Extract:
     retriever: str | Retriever = "bm25"
     candidates: int = 30
     answers: int = 3
-    sure: float = 0.2
-    sentence: float = 0.2
+    sure: float = 0.3
+    sentence: float = 0.3
     support: float = 0.5
     close: float = 0.5
     templates: Templates = field(default_factory=shipped)
