@@ -8,7 +8,20 @@ from collections.abc import Sequence
 import typer
 
 from ragctx import __version__
-from ragctx.cli import INTERRUPTED, UNEXPECTED, ask, batch, cache, compress, compressors, doctor, explain, index, plan
+from ragctx.cli import (
+    INTERRUPTED,
+    UNEXPECTED,
+    ask,
+    batch,
+    cache,
+    compress,
+    compressors,
+    doctor,
+    evaluate,
+    explain,
+    index,
+    plan,
+)
 
 app = typer.Typer(
     name="ragctx",
@@ -25,6 +38,7 @@ app.command("ask")(ask.ask)
 app.command("compress")(compress.compress)
 app.command("compressors")(compressors.compressors)
 app.add_typer(batch.app, name="batch")
+app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
 app.add_typer(cache.app, name="cache")
 app.command("doctor")(doctor.doctor)
