@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from ragctx.cli.options import NONE, Html, Json, settled
 
 if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
+    from ragctx.evaluation.datasets import Example
     from ragctx.evaluation.experiment import Experiment
     from ragctx.evaluation.results import Evaluation
 
@@ -22,7 +24,9 @@ def evaluate(
     wanted: Settings,
     data: Annotated[
         list[str],
-        typer.Argument(help="Data sets, FORM:PATH; forms: own, folder, squad, longbench, leval, lara, ruler."),
+        typer.Argument(
+            help="FORM:PATH, of own, folder, squad, longbench, leval, lara, ruler; or needles:KIND:WORDS:COUNT."
+        ),
     ],
     job: Annotated[Path, typer.Option("--job", "-j", help="Folder of the jobs; if it is there, they go on.")],
     strategy: Annotated[
@@ -43,11 +47,10 @@ def evaluate(
 ) -> None:
     """Ask every question by every strategy and say what each scored and cost. Exit code 7: some rows failed."""
     from ragctx.errors import ConfigError
-    from ragctx.evaluation.datasets import read
 
     if as_json and as_markdown:
         raise ConfigError("--json and --markdown both: choose one")
-    examples = tuple(example for named in data for example in read(named, limit=limit))
+    examples = tuple(example for named in data for example in _examples(named, limit))
     experiment = _experiment(wanted, examples, job.expanduser(), _arms(strategy or []), also or [], metric, max_cost)
     if against and against not in experiment.strategies:
         raise ConfigError(f"--against {against} is not asked: add --strategy {against}")
@@ -87,10 +90,20 @@ def _experiment(
     return Experiment(examples, folder, arms, readers, metric, wanted.documents, options, max_cost, title)
 
 
+def _examples(named: str, limit: int | None) -> Iterator[Example]:
+    from itertools import islice
+
+    from ragctx.evaluation.datasets import read
+    from ragctx.evaluation.needles import generated
+
+    form, _, rest = named.partition(":")
+    return islice(generated(rest), limit) if form == "needles" else read(named, limit=limit)
+
+
 def _arms(named: list[str]) -> tuple[str, ...]:
     """The strategies named, each once; the router and all that are installed where none is."""
     from ragctx import registry
-    from ragctx.evaluation.experiment import ROUTER
+    from ragctx.evaluation.results import ROUTER
 
     for name in named:
         if name != ROUTER:

@@ -1,7 +1,9 @@
 """Measures, question sets and fair comparisons: what every benchmark here counts with."""
 
 from ragctx.evaluation.bootstrap import Comparison, paired_bootstrap
-from ragctx.evaluation.datasets import Example, examples
+from ragctx.evaluation.datasets import Example, examples, read
+from ragctx.evaluation.experiment import Experiment
+from ragctx.evaluation.measures import METRICS, Metric, metric
 from ragctx.evaluation.metrics import (
     Abstention,
     abstention,
@@ -12,16 +14,22 @@ from ragctx.evaluation.metrics import (
     token_f1,
     tokens,
 )
+from ragctx.evaluation.results import Evaluation, ScoredRow
 from ragctx.evaluation.scoring import KindRow, Score, correct, key_points, table_by_kind
 from ragctx.evaluation.spans import Overlap, citations, kept_spans, merged
 
 __all__ = [
+    "METRICS",
     "Abstention",
     "Comparison",
+    "Evaluation",
     "Example",
+    "Experiment",
     "KindRow",
+    "Metric",
     "Overlap",
     "Score",
+    "ScoredRow",
     "abstention",
     "citations",
     "contains",
@@ -32,8 +40,10 @@ __all__ = [
     "kept_spans",
     "key_points",
     "merged",
+    "metric",
     "normalise",
     "paired_bootstrap",
+    "read",
     "table_by_kind",
     "token_f1",
     "tokens",

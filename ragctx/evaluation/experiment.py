@@ -11,21 +11,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError, InputError
 from ragctx.evaluation.datasets import Example
 from ragctx.evaluation.measures import Metric, metric
 from ragctx.evaluation.measures.table import DEFAULT
-from ragctx.evaluation.results import Evaluation, ScoredRow
+from ragctx.evaluation.results import ROUTER, Evaluation, ScoredRow
 from ragctx.types import Document, Question, Where
 
 if TYPE_CHECKING:
     from ragctx.batch import JobStore, RowResult
     from ragctx.pipeline import Pipeline
 
-ROUTER: Final = "router"
 _BILLED = """
 SELECT r.id, sum(CASE WHEN c.role NOT IN ('encoder', 'ranker', 'scorer') THEN c.prompt + c.output ELSE 0 END),
 sum(c.role NOT IN ('encoder', 'ranker', 'scorer')), sum(c.seconds), sum(c.money)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ragctx.errors import MissingExtra
 from ragctx.evaluation.frontier import hull
-from ragctx.evaluation.results import Evaluation, ScoredRow, Summary
+from ragctx.evaluation.results import ROUTER, Evaluation, ScoredRow, Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +38,8 @@ _STYLE: Final[Mapping[str, Any]] = {
     "font.size": 10,
 }
 _MOST_NAMED: Final = 12
+_LONG: Final = 16
+_KIND: Final = 24
 _BANDS: Final = 5
 _WIDE, _HIGH = 7.2, 3.8
 
@@ -53,7 +55,7 @@ def cost_quality(found: Evaluation) -> Figure:
             corners = hull((one.tokens, one.score) for one in arms)
             axes.plot(*zip(*corners, strict=True), color=colour, linewidth=1.2, label=reader)
         axes.set(xlabel="tokens billed a question", ylabel="score", ylim=(0, 1.02))
-        axes.legend(frameon=False, title="reader, and its hull")
+        _legend(axes)
 
     return _figure(draw)
 
@@ -72,7 +74,7 @@ def kinds(found: Evaluation) -> Figure:
             spread = [[one.score - one.low for one in mine], [one.high - one.score for one in mine]]
             bars = {"yerr": spread, "error_kw": {"linewidth": 0.8, "ecolor": _INK}, "width": width * 0.92}
             axes.bar(at, scores, color=COLOURS[place % len(COLOURS)], label=_arm(found, *arm), **bars)
-        axes.set_xticks(range(len(names)), [name or "(no kind)" for name in names])
+        axes.set_xticks(range(len(names)), [_short(name or "(no kind)") for name in names])
         axes.set(ylabel="score", ylim=(0, 1.05))
         _legend(axes)
 
@@ -98,6 +100,8 @@ def plan_actual(found: Evaluation) -> Figure:
     """Tokens billed against tokens planned, a point for each answered question; on the diagonal a plan held."""
 
     def draw(axes: Axes) -> None:
+        from matplotlib.ticker import LogLocator
+
         rows = found.planned
         ends = [max(1.0, f(f(r.expected or 1, r.tokens) for r in rows)) for f in (min, max)]
         axes.plot(ends, ends, color=_INK, linewidth=0.8, linestyle=":")
@@ -106,6 +110,10 @@ def plan_actual(found: Evaluation) -> Figure:
             points = ([row.expected for row in mine], [row.tokens for row in mine])
             axes.scatter(*points, s=14, alpha=0.7, color=COLOURS[place % len(COLOURS)], label=strategy)
         axes.set(xscale="log", yscale="log", xlabel="tokens planned", ylabel="tokens billed")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            axis.set_minor_formatter(lambda value, _: "")
         _legend(axes)
 
     return _figure(draw)
@@ -130,8 +138,8 @@ def routing_share(found: Evaluation) -> Figure:
 
 
 def routed(found: Evaluation) -> list[ScoredRow]:
-    """Rows where a strategy was chosen and the documents' length is known."""
-    return [row for row in found.rows if row.strategy != row.taken and row.document_tokens is not None]
+    """Rows where the policy chose and the documents' length is known."""
+    return [row for row in found.rows if row.strategy == ROUTER and row.document_tokens is not None]
 
 
 def pictures(found: Evaluation) -> dict[str, Figure]:
@@ -197,9 +205,14 @@ def _arm(found: Evaluation, reader: str, strategy: str) -> str:
 
 
 def _legend(axes: Axes) -> None:
-    _, labels = axes.get_legend_handles_labels()
+    handles, labels = axes.get_legend_handles_labels()
     if len(labels) <= _MOST_NAMED:
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        columns = 2 if max(map(len, labels), default=0) > _LONG else 4
+        axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _KIND else name[: _KIND - 1] + "…"
 
 
 def _bands(rows: list[ScoredRow]) -> list[list[ScoredRow]]:

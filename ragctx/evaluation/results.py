@@ -10,6 +10,7 @@ from ragctx.errors import ConfigError
 from ragctx.evaluation.bootstrap import Comparison, paired_bootstrap
 from ragctx.evaluation.frontier import Bin, calibration, calibration_error
 
+ROUTER = "router"  # the arm whose strategies the policy chooses
 RESAMPLES = 2_000
 
 

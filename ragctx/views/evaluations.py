@@ -16,9 +16,8 @@ from ragctx.views.page import e, folded, notes, table, wrap
 if TYPE_CHECKING:
     from ragctx.evaluation.results import Against, Evaluation, ScoredRow, Summary
 
-_COSTS = ("score", "95 %", "declined", "failed", "tokens", "calls", "time", "money")
-_ARM = ("reader", "strategy")
-_COMPARED = ("difference", "95 %", "p", "tokens against it")
+_COSTS = ("asked", "score", "95 %", "declined", "failed", "tokens", "calls", "time", "money")
+_COMPARED = ("difference", "95 %", "p", "share of its tokens")
 _ROWS = ("question", "strategy", "read by", "score", "tokens", "outcome")
 _SHOWN = 300
 _QUOTED = 160
@@ -60,40 +59,52 @@ def html(found: Evaluation, baseline: str = "") -> str:
 
 
 def _tables(found: Evaluation, baseline: str) -> list[_Table]:
-    numbers = frozenset({*_COSTS, *_COMPARED, "questions"})
-    made: list[_Table] = [
-        ("By strategy", (*_ARM, "questions", *_COSTS), [_summed(one) for one in found.summaries()], numbers)
-    ]
-    if baseline:
-        rows = [_against(one) for one in found.against(baseline)]
-        made.append((f"Against {baseline}", (*_ARM, "questions", *_COMPARED), rows, numbers))
-    by_kind = found.by_kind()
-    if len({one.kind for one in by_kind}) > 1:
-        rows = [(one.kind or "(no kind)", *_summed(one)) for one in by_kind]
-        made.append(("By kind of question", ("kind", *_ARM, "questions", *_COSTS), rows, numbers))
+    """What is told of each reader: its strategies, how they compare, and their scores by kind of question."""
+    readers = tuple(dict.fromkeys(reader for reader, _ in found.arms))
+    compared = found.against(baseline) if baseline else ()
+    sums, by_kind = found.summaries(), found.by_kind()
+    made: list[_Table] = []
+    for reader in readers:
+        of = f", {reader}" if len(readers) > 1 else ""
+        made.append(_by_strategy(f"By strategy{of}", [one for one in sums if one.reader == reader]))
+        rows = [_against(one) for one in compared if one.reader == reader]
+        if rows:
+            made.append((f"Against {baseline}{of}", ("strategy", *_COMPARED), rows, frozenset(_COMPARED)))
+        kinds = [one for one in by_kind if one.reader == reader]
+        if len({one.kind for one in kinds}) > 1:
+            made.append(_by_kind(f"Score by kind of question{of}", kinds))
     return made
+
+
+def _by_strategy(title: str, sums: Sequence[Summary]) -> _Table:
+    # A column of question marks says nothing that one line less would not.
+    columns = ("strategy", *(_COSTS if any(one.money is not None for one in sums) else _COSTS[:-1]))
+    return title, columns, [_summed(one)[: len(columns)] for one in sums], frozenset(_COSTS)
+
+
+def _by_kind(title: str, sums: Sequence[Summary]) -> _Table:
+    """A row for each kind, a column for each strategy."""
+    arms = tuple(dict.fromkeys(one.strategy for one in sums))
+    scores = {(one.kind, one.strategy): one for one in sums}
+    rows = []
+    for kind in dict.fromkeys(one.kind for one in sums):
+        mine = [scores.get((kind, arm)) for arm in arms]
+        asked = max(one.questions for one in mine if one)
+        rows.append((kind or "(no kind)", whole(asked), *(f"{one.score:.3f}" if one else "" for one in mine)))
+    return title, ("kind", "questions", *arms), rows, frozenset({"questions", *arms})
 
 
 def _summed(one: Summary) -> tuple[str, ...]:
     interval = f"{one.low:.3f} to {one.high:.3f}"
-    counts = (whole(one.declined), whole(one.failed), whole(one.tokens), f"{one.calls:.1f}")
-    costs = (*counts, seconds(one.seconds), money(one.money))
-    return (one.reader, one.strategy, whole(one.questions), f"{one.score:.3f}", interval, *costs)
+    counts = (whole(one.questions), f"{one.score:.3f}", interval, whole(one.declined), whole(one.failed))
+    return (one.strategy, *counts, whole(one.tokens), f"{one.calls:.1f}", seconds(one.seconds), money(one.money))
 
 
 def _against(one: Against) -> tuple[str, ...]:
     found = one.comparison
-    interval = f"{found.low:+.3f} to {found.high:+.3f}"
     cost = "?" if one.token_share is None else share(one.token_share)
-    return (
-        one.reader,
-        one.strategy,
-        whole(found.questions),
-        f"{found.difference:+.3f}",
-        interval,
-        f"{found.p:.3f}",
-        cost,
-    )
+    shown = (f"{found.difference:+.3f}", f"{found.low:+.3f} to {found.high:+.3f}", f"{found.p:.3f}", cost)
+    return (one.strategy, *shown)
 
 
 def _facts(found: Evaluation) -> list[str]:

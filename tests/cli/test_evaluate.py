@@ -65,7 +65,7 @@ def test_markdown_and_table_and_page(evaluate, tmp_path):
     assert "## Against full" in done.out
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script" not in page
-    assert "By kind of question" in page
+    assert "By strategy" in page
     assert "By strategy" in evaluate(*BARE).out
 
 
