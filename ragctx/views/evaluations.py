@@ -20,6 +20,7 @@ _COSTS = ("asked", "score", "95 %", "declined", "failed", "tokens", "calls", "ti
 _COMPARED = ("difference", "95 %", "p", "share of its tokens")
 _ROWS = ("question", "strategy", "read by", "score", "tokens", "outcome")
 _SHOWN = 300
+_LEAST = 0.001
 _QUOTED = 160
 
 _Table = tuple[str, tuple[str, ...], list[tuple[str, ...]], frozenset[str]]
@@ -103,8 +104,12 @@ def _summed(one: Summary) -> tuple[str, ...]:
 def _against(one: Against) -> tuple[str, ...]:
     found = one.comparison
     cost = "?" if one.token_share is None else share(one.token_share)
-    shown = (f"{found.difference:+.3f}", f"{found.low:+.3f} to {found.high:+.3f}", f"{found.p:.3f}", cost)
+    shown = (f"{found.difference:+.3f}", f"{found.low:+.3f} to {found.high:+.3f}", _p(found.p), cost)
     return (one.strategy, *shown)
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= _LEAST else f"< {_LEAST}"
 
 
 def _facts(found: Evaluation) -> list[str]:
