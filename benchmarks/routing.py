@@ -3,9 +3,9 @@
     python benchmarks/routing.py --data DIR [--quick] [--json] [--store FILE]
 
 DIR holds `lara`: questions, documents, and lexical scores of 13 readers that read everything or retrieved. A score is
-the share of the gold answer's words that are said; of a question that cannot be answered, whether the answer declines. All
-that is fitted, and lambda, is fitted without the documents (or the domain) it is measured on: predictors on the other
-documents, lambda on those by a cross-fit of their own. Intervals come from drawing documents.
+the share of the gold answer's words that are said; of a question that cannot be answered, whether the answer
+declines. All that is fitted, and lambda, is fitted without the documents (or the domain) it is measured on:
+predictors on the other documents, lambda on those by a cross-fit of their own. Intervals come from drawing documents.
 """
 
 from __future__ import annotations
