@@ -21,6 +21,7 @@ from ragctx.cli import (
     explain,
     index,
     plan,
+    strategies,
 )
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app.command("index")(index.index)
 app.command("plan")(plan.plan)
 app.command("ask")(ask.ask)
 app.command("compress")(compress.compress)
+app.command("strategies")(strategies.strategies)
 app.command("compressors")(compressors.compressors)
 app.add_typer(batch.app, name="batch")
 app.command("evaluate")(evaluate.evaluate)
