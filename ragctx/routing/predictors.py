@@ -1,23 +1,56 @@
 """Fitted predictors: what each strategy scores on a question, from numbers in a JSON file; nothing but arithmetic.
 
-score(strategy) = sum over kinds of P(kind | signals) x table(reader, kind, strategy). The posterior is a multinomial
-logistic over standardised signals; a reader that the table does not know is read as the mean of those it knows.
+Cold start, for any reader: score(strategy) = sum over kinds of P(kind | signals) x table(reader, kind, strategy). The
+posterior is a multinomial logistic over standardised signals; a reader that the table does not know is read as the mean
+of those it knows.
+
+A reader that was measured has, beside that, one regressor a strategy: a linear one over the same signals and the cold
+start's figure, whose outcome is put in its place by an isotonic calibration (points, interpolated). How calibrated
+scores are weighed against cost: Hu et al., arXiv 2403.12031.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import exp
+from typing import ClassVar, Final
 
 from ragctx.errors import ConfigError
+from ragctx.routing import sealed
+from ragctx.routing.lines import Points, ascending, interpolate
 
-VERSION = 1
+VERSION = 2
 MEAN = "*"
 """The reader that stands for every reader that was not measured."""
+FARTHEST: Final = 3.0
+"""A signal counts as no further than this from typical, in its scale: what was never seen is not extrapolated."""
+_STRICT: Final = {"extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Regressor:
+    """Expected score of one strategy: intercept + cold x cold start + weights x signals, then calibrated.
+
+    Attributes:
+        weights: one a signal, in the predictors' order. points: raw value to score, ascending, 0 to 1.
+
+    Example:
+        >>> Regressor(0.25, 0.5, (0.125,), ((0.0, 0.0), (1.0, 0.5))).at((2.0,), cold=0.5)
+        0.375
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
+    intercept: float
+    cold: float
+    weights: tuple[float, ...]
+    points: Points
+
+    def at(self, row: tuple[float, ...], cold: float) -> float:
+        """The score at standardised signals and the cold start's figure."""
+        near = (max(-FARTHEST, min(FARTHEST, value)) for value in row)
+        raw = self.intercept + self.cold * cold + sum(w * v for w, v in zip(self.weights, near, strict=True))
+        return interpolate(self.points, raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +61,7 @@ class Predictors:
         signals: names, in the order of the rows below. centres, scales: each signal is (value - centre) / scale.
         kinds: names, in the order of the columns. intercepts: one a kind. weights: one row a kind, one number a signal.
         table: reader -> strategy -> expected score of each kind, 0 to 1; `MEAN` must be there.
+        regressors: strategy -> its regressor, for the readers in the table; a strategy without one is read off it.
 
     Example:
         >>> table = {MEAN: {"full": (0.5, 0.75), "retrieve": (0.75, 0.25)}}
@@ -38,7 +72,7 @@ class Predictors:
         (0.75, 0.25, True)
     """
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = {"extra": "forbid", "allow_inf_nan": False}
+    __pydantic_config__: ClassVar[Mapping[str, object]] = _STRICT
     signals: tuple[str, ...]
     centres: tuple[float, ...]
     scales: tuple[float, ...]
@@ -46,33 +80,49 @@ class Predictors:
     intercepts: tuple[float, ...]
     weights: tuple[tuple[float, ...], ...]
     table: Mapping[str, Mapping[str, tuple[float, ...]]]
+    regressors: Mapping[str, Regressor] = field(default_factory=dict)
+
+    def standardised(self, signals: Mapping[str, float]) -> tuple[float, ...]:
+        """The signals as the coefficients take them; one that is not known counts as typical."""
+        columns = zip(self.signals, self.centres, self.scales, strict=True)
+        return tuple((signals.get(name, centre) - centre) / scale for name, centre, scale in columns)
 
     def posterior(self, signals: Mapping[str, float]) -> tuple[float, ...]:
-        """Probability of each kind; a signal that is not known counts as typical."""
-        columns = zip(self.signals, self.centres, self.scales, strict=True)
-        row = [(signals.get(name, centre) - centre) / scale for name, centre, scale in columns]
+        """Probability of each kind."""
+        row = self.standardised(signals)
         logits = [
             start + sum(weight * value for weight, value in zip(weights, row, strict=True))
             for start, weights in zip(self.intercepts, self.weights, strict=True)
         ]
         top = max(logits)
-        shares = [math.exp(logit - top) for logit in logits]
+        shares = [exp(logit - top) for logit in logits]
         return tuple(share / sum(shares) for share in shares)
 
-    def scores(self, signals: Mapping[str, float], reader: str = MEAN) -> dict[str, float]:
-        """Expected score of each strategy, 0 to 1."""
+    def cold(self, signals: Mapping[str, float], reader: str = MEAN) -> dict[str, float]:
+        """Expected score of each strategy by kind alone, 0 to 1."""
         likely = self.posterior(signals)
         arms = self.table.get(reader, self.table[MEAN])
         return {arm: sum(p * s for p, s in zip(likely, by_kind, strict=True)) for arm, by_kind in arms.items()}
 
+    def scores(self, signals: Mapping[str, float], reader: str = MEAN) -> dict[str, float]:
+        """Expected score of each strategy, 0 to 1."""
+        cold = self.cold(signals, reader)
+        if reader not in self.table or not self.regressors:
+            return cold
+        row = self.standardised(signals)
+        return {
+            arm: self.regressors[arm].at(row, figure) if arm in self.regressors else figure
+            for arm, figure in cold.items()
+        }
+
     @property
     def digest(self) -> str:
         """Hash of the numbers, as the file carries it and decisions may record it."""
-        return _digest(asdict(self))
+        return sealed.digest(self)
 
     def to_json(self) -> str:
         """The file: version, hash, and the numbers."""
-        return json.dumps({"version": VERSION, "digest": self.digest, "predictors": asdict(self)}, indent=1)
+        return sealed.seal(self, "predictors", VERSION)
 
     @classmethod
     def from_json(cls, text: str, source: str = "policy") -> Predictors:
@@ -81,22 +131,7 @@ class Predictors:
         Raises:
             ConfigError: not JSON, of another version, changed since it was written, or numbers that do not fit.
         """
-        from pydantic import TypeAdapter, ValidationError
-
-        try:
-            raw: Any = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{source} is not JSON: {error}; fit it again") from error
-        if not isinstance(raw, dict) or raw.get("version") != VERSION:
-            found = raw.get("version") if isinstance(raw, dict) else None
-            raise ConfigError(f"{source}: version {found!r}, this program reads {VERSION}: fit it again")
-        try:
-            fitted: Predictors = TypeAdapter(cls).validate_python(raw.get("predictors"))
-        except ValidationError as error:
-            lines = (f"{'.'.join(map(str, e['loc'])) or 'predictors'}: {e['msg']}" for e in error.errors())
-            raise ConfigError(f"{source}: " + "; ".join(lines)) from error
-        if raw.get("digest") != _digest(raw["predictors"]):
-            raise ConfigError(f"{source}: its hash does not match its numbers: it was changed by hand, fit it again")
+        fitted = sealed.unseal(text, cls, "predictors", VERSION, source)
         fitted.check(source)
         return fitted
 
@@ -106,22 +141,27 @@ class Predictors:
         Raises:
             ConfigError: naming every such row.
         """
-        problems = []
-        if not len(self.signals) == len(self.centres) == len(self.scales):
-            problems.append("signals, centres and scales differ in length")
-        if not len(self.kinds) == len(self.intercepts) == len(self.weights) or not self.kinds:
-            problems.append("kinds, intercepts and weights differ in length or are empty")
-        problems += [f"weights.{i}: length" for i, row in enumerate(self.weights) if len(row) != len(self.signals)]
-        problems += [f"scales.{i}: must be above 0" for i, scale in enumerate(self.scales) if scale <= 0]
-        if MEAN not in self.table:
-            problems.append(f"table: no row for {MEAN!r}")
-        for reader, arms in self.table.items():
-            for arm, by_kind in arms.items():
-                if len(by_kind) != len(self.kinds) or not all(0 <= score <= 1 for score in by_kind):
-                    problems.append(f"table.{reader}.{arm}: needs {len(self.kinds)} scores from 0 to 1")
+        problems = list(_problems(self))
         if problems:
-            raise ConfigError(f"{source}: " + "; ".join(problems))
+            raise ConfigError(f"{source}: " + "; ".join(problems) + "; fit it again")
 
 
-def _digest(numbers: object) -> str:
-    return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
+def _problems(fitted: Predictors) -> Iterator[str]:
+    many = len(fitted.signals)
+    if not many == len(fitted.centres) == len(fitted.scales):
+        yield "signals, centres and scales differ in length"
+    if not len(fitted.kinds) == len(fitted.intercepts) == len(fitted.weights) or not fitted.kinds:
+        yield "kinds, intercepts and weights differ in length or are empty"
+    yield from (f"weights.{i}: length" for i, row in enumerate(fitted.weights) if len(row) != many)
+    yield from (f"scales.{i}: must be above 0" for i, scale in enumerate(fitted.scales) if scale <= 0)
+    if MEAN not in fitted.table:
+        yield f"table: no row for {MEAN!r}"
+    for reader, arms in fitted.table.items():
+        for arm, by_kind in arms.items():
+            if len(by_kind) != len(fitted.kinds) or not all(0 <= score <= 1 for score in by_kind):
+                yield f"table.{reader}.{arm}: needs {len(fitted.kinds)} scores from 0 to 1"
+    for arm, regressor in fitted.regressors.items():
+        if len(regressor.weights) != many:
+            yield f"regressors.{arm}.weights: length"
+        if not ascending(regressor.points) or not all(0 <= score <= 1 for _, score in regressor.points):
+            yield f"regressors.{arm}.points: need ascending values with scores from 0 to 1"
