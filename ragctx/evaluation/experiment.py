@@ -79,11 +79,18 @@ class Experiment:
         """The measure of one question."""
         return metric(self.metric or example.metric or DEFAULT)
 
-    def run(self, on_event: Callable[[object], None] | None = None) -> Evaluation:
+    def run(
+        self,
+        on_event: Callable[[object], None] | None = None,
+        *,
+        on_reader: Callable[[str, Pipeline, Sequence[Question]], None] | None = None,
+    ) -> Evaluation:
         """Ask whatever is still to be asked, and score everything that was.
 
         Args:
             on_event: called with the events of `Pipeline.batch`.
+            on_reader: called with each reader's name, its pipeline and the questions as they are asked, when all of
+                them were.
 
         Raises:
             ConfigError: the folder's jobs are of other questions, documents or settings. InputError: two documents
@@ -99,6 +106,8 @@ class Experiment:
                 notes.update(dict.fromkeys(pipeline.notes))
                 for strategy in self.strategies:
                     rows += self._cell(pipeline, name, strategy, asked, on_event)
+                if on_reader is not None:
+                    on_reader(name, pipeline, asked)
         measures = {one.name: one.source for one in map(self.judge, self.examples)}
         pending = len(self.examples) * len(self.strategies) * len(self.readers) - len(rows)
         return Evaluation(self.title, tuple(rows), measures, pending, tuple(notes))
@@ -152,7 +161,8 @@ class Experiment:
     def _row(self, example: Example, result: RowResult, reader: str, strategy: str, bill: _Bill) -> ScoredRow:
         judge, answer, decision = self.judge(example), result.answer, result.decision
         chosen = decision.chosen
-        planned = chosen.estimate.tokens if chosen and chosen.estimate.lines else None
+        estimate = chosen.estimate if chosen and chosen.estimate.lines else None
+        planned, time = (estimate.tokens, estimate.seconds) if estimate else (None, None)
         failed = f"{result.failure.name}: {result.failure.message}" if result.failure else ""
         return ScoredRow(
             question=result.id,
@@ -175,6 +185,7 @@ class Experiment:
             high=planned.high if planned else None,
             predicted=chosen.quality if chosen and decision.strategy else None,
             document_tokens=decision.signals.get("document_tokens"),
+            expected_seconds=time.expected if time else None,
         )
 
 

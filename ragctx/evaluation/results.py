@@ -24,7 +24,8 @@ class ScoredRow:
         score: by `metric`, 0 to 1; 0 where it failed. declined: it answered that the documents do not say.
         failure: error and message, empty where it did not fail.
         tokens, calls, seconds: what it was billed, failed or not. money: None where no price is known.
-        expected: planned tokens; low, high: the plan's bounds; None where the plan did not say.
+        expected: planned tokens; low, high: the plan's bounds; expected_seconds: planned; None where the plan did not
+            say.
         predicted: quality that the policy expected of what was taken, None where nothing was compared.
         document_tokens: of all that the question could read, None where it was not counted.
     """
@@ -49,6 +50,7 @@ class ScoredRow:
     high: float | None = None
     predicted: float | None = None
     document_tokens: float | None = None
+    expected_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,10 +159,10 @@ def _scored(
     whole = _whole(looks, question, models, policy, found)
     by = costs.measure((look.estimate for look in looks if look.estimate.lines), whole)
     scores = policy.fitted.predictors.scores(found, models.reader.name) if policy.fitted else {}
-    return _floored([_candidate(look, whole, by, policy, found, lam, scores) for look in looks], policy.floor)
+    return floored([_candidate(look, whole, by, policy, found, lam, scores) for look in looks], policy.floor)
 
 
-def _floored(candidates: list[Candidate], floor: float) -> list[Candidate]:
+def floored(candidates: list[Candidate], floor: float) -> list[Candidate]:
     """The candidates with those out that are predicted below the floor, where another one reaches it."""
     if not any(c.quality >= floor and not c.rejected for c in candidates):
         return candidates
