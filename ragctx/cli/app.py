@@ -14,6 +14,7 @@ from ragctx.cli import (
     ask,
     batch,
     cache,
+    calibrate,
     compress,
     compressors,
     doctor,
@@ -41,6 +42,7 @@ app.command("strategies")(strategies.strategies)
 app.command("compressors")(compressors.compressors)
 app.add_typer(batch.app, name="batch")
 app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("explain")(explain.explain)
 app.add_typer(cache.app, name="cache")
 app.command("doctor")(doctor.doctor)

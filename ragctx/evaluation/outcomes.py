@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragctx.errors import InputError
+from ragctx.errors import InputError, LimitError
 from ragctx.evaluation.experiment import Experiment
 from ragctx.routing import signals
 from ragctx.routing.fitting import Outcome
@@ -136,7 +136,8 @@ def measured(experiment: Experiment, on_event: Callable[[object], None] | None =
     """Runs an experiment, or goes on with it, and puts what was scored beside the signals of each question.
 
     Raises:
-        InputError: nothing was asked. ConfigError: as `Experiment.run`.
+        LimitError: rows are left that the ceiling did not admit. InputError: nothing was asked. ConfigError: as
+            `Experiment.run`.
     """
     seen: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
 
@@ -149,6 +150,11 @@ def measured(experiment: Experiment, on_event: Callable[[object], None] | None =
             )
 
     found = experiment.run(on_event, on_reader=look)
+    if found.pending:
+        raise LimitError(
+            f"{found.pending} rows were not asked for want of money, and a matrix with holes would favour whoever "
+            "stopped late: raise the ceiling and run it again, what was asked is kept"
+        )
     return Matrix(tuple(_rows(found.rows, seen))).checked()
 
 
