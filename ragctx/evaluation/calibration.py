@@ -175,9 +175,9 @@ class _Trial:
     def compared(self, ours: Sequence[str], theirs: Sequence[str], lam: float | None = None) -> Comparison:
         """Worth of some choices against others, documents drawn."""
         weight = self.lam if lam is None else lam
-        sides = ([self._worth(r, one, weight) for r, one in zip(self.rows, s, strict=True)] for s in (ours, theirs))
+        one, two = ([self._worth(r, n, weight) for r, n in zip(self.rows, s, strict=True)] for s in (ours, theirs))
         groups = [row.group or row.question for row in self.rows]
-        return paired_bootstrap(*sides, groups, resamples=RESAMPLES)
+        return paired_bootstrap(one, two, groups, resamples=RESAMPLES)
 
     def _worth(self, row: Asked, name: str, lam: float) -> float:
         cell = row.cells.get(name)

@@ -244,7 +244,26 @@ def _decision(
     return Decision(chosen.strategy, why, found, (chosen, *told), policy.label, lam)
 
 
+_BEHIND = "score "  # how the reason of one begins that was able and not the best
+
+
+def able(decision: Decision) -> tuple[Candidate, ...]:
+    """The candidates that were within every limit, taken or not."""
+    return tuple(c for c in decision.candidates if not c.rejected or c.rejected.startswith(_BEHIND))
+
+
+def switched(decision: Decision, to: Candidate, why: str) -> Decision:
+    """The decision with another of its able candidates taken, for a reason that stands outside the question."""
+    taken = replace(to, rejected="")
+    told = tuple(
+        replace(c, rejected=_behind(c, taken)) if not c.rejected or c.rejected.startswith(_BEHIND) else c
+        for c in decision.candidates
+        if c.strategy != to.strategy
+    )
+    return replace(decision, strategy=to.strategy, why=why, candidates=(taken, *told))
+
+
 def _behind(candidate: Candidate, chosen: Candidate) -> str:
     better = round(candidate.quality - chosen.quality, 2) + 0.0
     dearer = round(candidate.cost - chosen.cost, 2) + 0.0
-    return f"score {candidate.score:.3f} against {chosen.score:.3f}: quality {better:+.2f}, cost {dearer:+.2f}"
+    return f"{_BEHIND}{candidate.score:.3f} against {chosen.score:.3f}: quality {better:+.2f}, cost {dearer:+.2f}"
