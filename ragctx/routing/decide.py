@@ -239,7 +239,7 @@ def _decision(
         why = no_choice(candidates, able=able)
         return Decision("", why, found, tuple(candidates), policy.label, lam)
     others = sorted((c for c in candidates if c is not chosen), key=lambda c: (bool(c.rejected), -c.score, c.strategy))
-    why = asked_for(chosen) if only else reason(chosen, others, found)
+    why = asked_for(chosen) if only else reason(chosen, others, found, fitted=policy.fitted is not None)
     told = tuple(replace(c, rejected=c.rejected or _behind(c, chosen)) for c in others)
     return Decision(chosen.strategy, why, found, (chosen, *told), policy.label, lam)
 

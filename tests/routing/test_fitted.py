@@ -45,6 +45,7 @@ def test_questions_go_where_their_signals_say(corpus, models, two) -> None:
     assert {c.strategy: c.quality for c in short.candidates}["full"] == pytest.approx(0.2)
     assert short.policy == f"fitted.v2:{fitted().digest[:12]}"
     assert short.signals["words"] == 4
+    assert short.why.startswith("predicted to score 0.80; retrieve reads")
 
 
 def test_a_reader_that_was_not_measured_is_routed_by_the_table(corpus, models, two) -> None:
