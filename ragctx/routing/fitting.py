@@ -187,7 +187,8 @@ def _isotonic(pairs: np.ndarray) -> Points:
     from sklearn.isotonic import IsotonicRegression
 
     ordered = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    bins = np.array_split(ordered, max(1, min(_MOST_POINTS, len(ordered) // _ROWS_A_POINT)))
+    least = 2 if len(ordered) >= _ROWS_A_POINT else 1
+    bins = np.array_split(ordered, max(least, min(_MOST_POINTS, len(ordered) // _ROWS_A_POINT)))
     at, score, many = (np.array(v) for v in zip(*((b[:, 0].mean(), b[:, 1].mean(), len(b)) for b in bins), strict=True))
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(at, score, sample_weight=many)
     points: list[tuple[float, float]] = []

@@ -76,6 +76,30 @@ def test_a_few_dozen_rows_do_and_are_called_few() -> None:
     assert Fitted.from_json(found.fitted.to_json()) == found.fitted
 
 
+def test_readers_that_differ_are_routed_apart_and_a_stranger_by_their_mean() -> None:
+    draw, rows = random.Random(5), []
+    for row in matrix(120, signal=False, readers=("able", "weak")).rows:
+        odds = (0.9, 0.5) if row.reader == "able" else (0.1, 0.6)
+        cells = {
+            name: replace(cell, score=float(draw.random() < p))
+            for (name, cell), p in zip(row.cells.items(), odds, strict=True)
+        }
+        rows.append(replace(row, cells=cells))
+    found = calibrate(Matrix(tuple(rows)))
+    assert found.routes
+    typical = found.fitted.predictors
+    able, weak, stranger = (typical.scores({}, reader) for reader in ("able", "weak", "new"))
+    assert able["full"] > able["retrieve"] + 0.15
+    assert weak["retrieve"] > weak["full"] + 0.15
+    assert stranger["full"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_two_dozen_questions_are_enough_to_see_much() -> None:
+    found = calibrate(matrix(24, signal=True, seed=2))
+    assert found.questions == 24
+    assert "24 questions are few" in found.verdict
+
+
 def test_one_document_is_said_to_be_one() -> None:
     rows = tuple(replace(row, group="the lease") for row in matrix(60, signal=True).rows)
     found = calibrate(Matrix(rows))
