@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragctx.errors import InputError, MissingExtra
 from ragctx.routing.lines import Points
-from ragctx.routing.predictors import FARTHEST, MEAN, Predictors, Regressor
+from ragctx.routing.predictors import MEAN, Predictors, Regressor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +81,7 @@ def fit_calibrated(rows: Sequence[Outcome], names: Sequence[str], *, folds: int 
         there = _cold(train, arms, names)
         lines = {arm: _line(train, arm, there) for arm in arms}
         for at in part:
-            row, cold = there.standardised(rows[at].signals), there.cold(rows[at].signals, rows[at].reader)
+            row, cold = there.near(rows[at].signals), there.cold(rows[at].signals, rows[at].reader)
             for arm, score in rows[at].scores.items():
                 held[arm].append((lines[arm].at(row, cold[arm]), score))
     points = {arm: _isotonic(np.array(pairs)) for arm, pairs in held.items() if pairs}
@@ -169,7 +169,7 @@ def _line(rows: Sequence[Outcome], arm: str, cold: Predictors) -> Regressor:
     as_it_is: Points = ((0.0, 0.0), (1.0, 1.0))
     if len(have) < 2:
         return Regressor(0.0, 1.0, (0.0,) * len(cold.signals), as_it_is)
-    signals = np.clip([cold.standardised(row.signals) for row in have], -FARTHEST, FARTHEST)
+    signals = np.array([cold.near(row.signals) for row in have])
     table = np.array([[cold.cold(row.signals, row.reader)[arm]] for row in have])
     # The cold start's figure is on the scale of scores: spread as the signals are, so that one penalty suits both.
     spread, middle = max(float(table.std()), 1e-6), float(table.mean())

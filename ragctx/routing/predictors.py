@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import exp
+from operator import mul
 from typing import ClassVar, Final
 
 from ragctx.errors import ConfigError
@@ -47,10 +48,8 @@ class Regressor:
     points: Points
 
     def at(self, row: tuple[float, ...], cold: float) -> float:
-        """The score at standardised signals and the cold start's figure."""
-        near = (max(-FARTHEST, min(FARTHEST, value)) for value in row)
-        raw = self.intercept + self.cold * cold + sum(w * v for w, v in zip(self.weights, near, strict=True))
-        return interpolate(self.points, raw)
+        """The score at standardised signals (`Predictors.near`) and the cold start's figure."""
+        return interpolate(self.points, self.intercept + self.cold * cold + sum(map(mul, self.weights, row)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,10 @@ class Predictors:
         columns = zip(self.signals, self.centres, self.scales, strict=True)
         return tuple((signals.get(name, centre) - centre) / scale for name, centre, scale in columns)
 
+    def near(self, signals: Mapping[str, float]) -> tuple[float, ...]:
+        """The same for regressors: none further from typical than `FARTHEST`."""
+        return tuple(max(-FARTHEST, min(FARTHEST, value)) for value in self.standardised(signals))
+
     def posterior(self, signals: Mapping[str, float]) -> tuple[float, ...]:
         """Probability of each kind."""
         row = self.standardised(signals)
@@ -109,7 +112,7 @@ class Predictors:
         cold = self.cold(signals, reader)
         if reader not in self.table or not self.regressors:
             return cold
-        row = self.standardised(signals)
+        row = self.near(signals)
         return {
             arm: self.regressors[arm].at(row, figure) if arm in self.regressors else figure
             for arm, figure in cold.items()
