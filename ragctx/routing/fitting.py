@@ -204,7 +204,7 @@ def _libraries() -> tuple[Any, Any, Any]:
         import sklearn
         from sklearn import linear_model
     except ImportError as error:
-        raise MissingExtra("fitting a policy", "training", "scikit-learn") from error
+        raise MissingExtra("fitting a policy", "calibrate", "scikit-learn") from error
     return sklearn, linear_model, np
 
 
