@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragctx import Questions
 from ragctx.evaluation import Example, examples
-from ragctx.evaluation.datasets import ROWS
+from ragctx.evaluation.datasets.folder import ROWS
 from ragctx.types import Document, Question, Where
 
 ROOT = Path(__file__).parents[1]
@@ -100,14 +100,14 @@ def _asked(name: str, row: Example, texts: Sequence[Document]) -> Question:
 def _usable(folder: Path, tokens: tuple[int, int]) -> Iterator[Example]:
     """Rows with gold whose texts have the wanted length."""
     least, most = (int(bound * _CHARACTERS) for bound in tokens)
-    for row in _joined(islice(examples(folder), _LOOKED_AT), least):
+    for row in joined(islice(examples(folder), _LOOKED_AT), least):
         gold = row.question.answers
         scored = row.question.answerable is False or any(len(answer) > _LETTERS for answer in gold)
         if scored and least <= sum(len(document.text) for document in row.documents) <= most:
             yield row
 
 
-def _joined(rows: Iterable[Example], least: int) -> Iterator[Example]:
+def joined(rows: Iterable[Example], least: int) -> Iterator[Example]:
     """Rows over short texts, each with the texts of the rows before it that it takes to reach the wanted length."""
     before: dict[str, Document] = {}
     for row in rows:

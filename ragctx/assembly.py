@@ -196,9 +196,13 @@ def meanings(chosen: Mapping[str, Strategy] | Iterable[str] | None) -> tuple[str
 
 
 def considered(ways: Iterable[str], policy: Policy) -> frozenset[str]:
-    """Those that a router chooses from where nobody named any; all of them where the policy wants each named."""
+    """Those that a router chooses from where nobody named any; all of them where the policy wants each named.
+
+    A policy that was fitted chooses from those it was fitted on, where they are here.
+    """
     names = frozenset(ways)
-    return names - frozenset(policy.by_name) or names
+    measured = names & policy.fitted.strategies if policy.fitted else frozenset()
+    return measured or names - frozenset(policy.by_name) or names
 
 
 def _fitting(name: str, given: Mapping[str, object]) -> dict[str, object]:

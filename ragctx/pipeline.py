@@ -181,6 +181,7 @@ class Pipeline(Planner):
         job: str | Path,
         budget: int | Budget | None = None,
         strategy: str | None = None,
+        total: int | Budget | None = None,
         max_cost: float | None = None,
         on_event: Callable[[object], None] | None = None,
     ) -> Iterator[RowResult]:
@@ -194,12 +195,15 @@ class Pipeline(Planner):
             job: the SQLite file, created if it is not there.
             budget: ceiling for each question; a number is tokens.
             strategy: use this one for all, instead of letting the router choose.
+            total: what the whole job may be expected to spend, tokens or `Budget(money=...)`: the router takes cheaper
+                ways where they lose least, until the plan is within it.
             max_cost: money the whole job may spend; rows beyond it stay pending.
             on_event: called with the engine's progress events, first those of an encoder that indexes, and with the
                 job's own: a `Tick` when it begins and after every row, `Stopped` when rows are left.
 
         Raises:
             ConfigError: the file belongs to other questions, documents or settings. StoreError: it cannot be used.
+            LimitError: the cheapest strategies cost more than `total`.
         """
         from ragctx.batch import open_job, run_job
 
@@ -207,9 +211,9 @@ class Pipeline(Planner):
         with open_job(
             Path(job),
             questions=every,
-            configuration=self.configuration(strategy),
+            configuration=self.configuration(strategy, total),
             manifest=self.corpus.manifest,
-            plan=lambda: self.plan(every, strategy=strategy),
+            plan=lambda: self.plan(every, strategy=strategy, total=total),
         ) as store:
             self.prepare(on_event, only=store.ways_pending())
             yield from run_job(store, self.engine, self.job, max_cost=max_cost, on_event=on_event)

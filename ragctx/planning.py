@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +15,7 @@ from ragctx.engine import Engine, Job, Outcome, accounted, overrun
 from ragctx.errors import LimitError, UnknownName
 from ragctx.questions import Questions
 from ragctx.routing import Plan, PlanRow, Policy, decide
+from ragctx.routing.spending import within
 from ragctx.strategies.finding import without_writing
 from ragctx.types import Answer, Budget, Decision, Question
 from ragctx.work import Work
@@ -134,6 +135,7 @@ class Planner:
         budget: int | Budget | None = None,
         strategy: str | None = None,
         lam: float | None = None,
+        total: int | Budget | None = None,
     ) -> Plan:
         """What every question would cost by every strategy, and which one is taken; no model is called.
 
@@ -142,15 +144,21 @@ class Planner:
             budget: ceiling for each question; a number is tokens.
             strategy: use this one for all, instead of letting the router choose.
             lam: lambda for this plan.
+            total: what all questions together may be expected to spend, tokens or money; it is spent where it brings
+                most. With a strategy named there is nothing to choose, and the plan has to be within it as it is.
 
         Returns:
             One row a question. A question that no strategy can read within its limits has a row without a strategy,
             whose `why` says what each would need.
 
         Raises:
-            UnknownName: no such strategy.
+            UnknownName: no such strategy. LimitError: `total` is less than the cheapest strategies cost.
         """
-        rows = (PlanRow(q, self._decide(q, strategy, lam, strict=False)) for q in asked(questions, budget))
+        every = tuple(asked(questions, budget))
+        made = [self._decide(one, strategy, lam, strict=False) for one in every]
+        if total is not None:
+            made = within(made, total, floor=self.policy.floor)
+        rows = map(PlanRow, every, made)
         return Plan(tuple(rows), notes=(*self.notes, *map(str, self.corpus.problems), *self.corpus.notes))
 
     def job(self, question: Question, decision: Decision) -> Job[Answer]:
@@ -175,7 +183,7 @@ class Planner:
         exceeded = overrun(question.budget, outcome.usage, self.models)
         return replace(answer, notes=(*answer.notes, *exceeded))
 
-    def configuration(self, strategy: str | None = None) -> dict[str, object]:
+    def configuration(self, strategy: str | None = None, total: int | Budget | None = None) -> dict[str, object]:
         """Everything a job's answers depend on besides questions and documents, as plain JSON; no secrets.
 
         A strategy is its class and its fields where it is a dataclass; any other is known by class and name alone, and
@@ -188,6 +196,7 @@ class Planner:
             "lambda": self.lam,
             "strategy": strategy,
             "settings": self.settings,
+            **({"total": asdict(ceiling)} if (ceiling := Budget.of(total)) else {}),
         }
 
     def _decide(

@@ -14,9 +14,11 @@ from ragctx.cli import (
     ask,
     batch,
     cache,
+    calibrate,
     compress,
     compressors,
     doctor,
+    evaluate,
     explain,
     index,
     plan,
@@ -39,6 +41,8 @@ app.command("compress")(compress.compress)
 app.command("strategies")(strategies.strategies)
 app.command("compressors")(compressors.compressors)
 app.add_typer(batch.app, name="batch")
+app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("explain")(explain.explain)
 app.add_typer(cache.app, name="cache")
 app.command("doctor")(doctor.doctor)

@@ -35,6 +35,15 @@ def run(
     questions: QuestionFile,
     job: Annotated[Path, typer.Option("--job", "-j", help="The job file; if it is there, the job goes on.")],
     strategy: StrategyName = None,
+    total: Annotated[
+        int | None,
+        typer.Option(
+            "--job-budget",
+            help="Tokens the whole job may be expected to spend; spent where they bring most.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -46,7 +55,7 @@ def run(
 
     asked = Questions.read(questions)
     wanted, strategy = chosen(wanted, strategy)
-    _finish(Run(wanted, asked, job.expanduser(), strategy, max_cost, yes).until_done(), as_json=as_json)
+    _finish(Run(wanted, asked, job.expanduser(), strategy, max_cost, yes, total).until_done(), as_json=as_json)
 
 
 @app.command("resume")

@@ -27,7 +27,7 @@ class Run:
 
     Attributes:
         strategy: named for all questions, or None. max_cost: ceiling in money for the whole job.
-        yes: whatever it costs was agreed to.
+        yes: whatever it costs was agreed to. total: tokens that the job's plan may be expected to spend.
     """
 
     settings: Settings
@@ -36,6 +36,7 @@ class Run:
     strategy: str | None
     max_cost: float | None
     yes: bool
+    total: int | None = None
 
     def until_done(self) -> Status:
         """Run the job to its end, its ceiling or Ctrl-C; where it stands then.
@@ -63,6 +64,7 @@ class Run:
                 job=self.job,
                 budget=self.settings.budget,
                 strategy=self.strategy,
+                total=self.total,
                 max_cost=self.max_cost,
                 on_event=on_event,
             )
@@ -111,7 +113,7 @@ class Run:
         from ragctx.routing import Plan, PlanRow
 
         if not self.job.exists():
-            return pipeline.plan(self.questions, budget=self.settings.budget, strategy=self.strategy)
+            return pipeline.plan(self.questions, budget=self.settings.budget, strategy=self.strategy, total=self.total)
         with JobStore.open(self.job) as store:
             left = [PlanRow(row.question, row.decision) for row in store.every_pending()]
         return Plan(tuple(left))
@@ -139,7 +141,7 @@ def resumed(
         if retry_failed:
             typer.echo(f"failed rows that are asked again: {store.retry_failed()}", err=True)
     wanted = Settings.model_validate({**frozen["settings"], **_passing(frozen["settings"], option, attempts)})
-    return Run(wanted, asked, job, frozen["strategy"], max_cost, yes)
+    return Run(wanted, asked, job, frozen["strategy"], max_cost, yes, frozen.get("total", {}).get("tokens"))
 
 
 def _passing(frozen: dict[str, Any], option: list[str], attempts: int | None) -> dict[str, object]:

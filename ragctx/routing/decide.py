@@ -2,6 +2,7 @@
 
     score = quality - lambda x cost / cost of reading everything
 
+A fitted policy predicts quality from the signals, corrects estimates by what runs really cost, and sets a floor.
 A strategy that does not fit its model's window, or whose estimate may exceed the budget, is out, with the reason in
 words. Among the rest the best score wins; a dearer one must be ahead by more than the policy's margin, which also
 makes the choice monotone: raising lambda never picks a dearer strategy. Ties go to the cheaper one, then by name.
@@ -71,6 +72,8 @@ def decide(
         if strict:
             raise
         return Decision("", str(error), policy=policy.label, lam=lam)
+    offered = set(allowed) if only is None else set()
+    looks = [_as_measured(look, policy, offered) for look in looks]
     candidates, able = _scored(looks, question, models, policy, found, lam), any(look.able for look in looks)
     decision = _decision(candidates, found, policy, lam, only, able=able)
     if strict and not decision.strategy:
@@ -127,6 +130,18 @@ def _look(
     return _Look(name, costs.with_speed_note(estimate, ceiling), costs.over_budget(estimate, ceiling))
 
 
+def _as_measured(look: _Look, policy: Policy, offered: set[str]) -> _Look:
+    """The look by a fitted policy: its estimate corrected; out where others were measured and it was not."""
+    fitted = policy.fitted
+    if fitted is None:
+        return look
+    if look.strategy in fitted.strategies:
+        return replace(look, estimate=fitted.corrected(look.strategy, look.estimate))
+    if look.out or not offered & fitted.strategies:
+        return look
+    return replace(look, out=f"was not measured for {policy.label}: calibrate with it, or ask for it by name")
+
+
 def _too_long(error: DoesNotFit, models: Models) -> Estimate:
     """What the prompt that does not fit would cost: the plan still shows it."""
     one = Line("reader", Range.exactly(error.needs), Range.exactly(0), Range.exactly(1))
@@ -143,18 +158,39 @@ def _scored(
 ) -> list[Candidate]:
     whole = _whole(looks, question, models, policy, found)
     by = costs.measure((look.estimate for look in looks if look.estimate.lines), whole)
-    return [_candidate(look, whole, by, policy, found, lam) for look in looks]
+    scores = policy.fitted.predictors.scores(found, models.reader.name) if policy.fitted else {}
+    return floored([_candidate(look, whole, by, policy, found, lam, scores) for look in looks], policy.floor)
+
+
+def floored(candidates: list[Candidate], floor: float) -> list[Candidate]:
+    """The candidates with those out that are predicted below the floor, where another one reaches it."""
+    if not any(c.quality >= floor and not c.rejected for c in candidates):
+        return candidates
+    said = f", the floor is {floor:.2f}"
+    return [
+        replace(c, rejected=f"predicted {c.quality:.2f}{said}") if c.quality < floor and not c.rejected else c
+        for c in candidates
+    ]
 
 
 def _candidate(
-    look: _Look, whole: Estimate, by: str, policy: Policy, found: Mapping[str, float], lam: float
+    look: _Look,
+    whole: Estimate,
+    by: str,
+    policy: Policy,
+    found: Mapping[str, float],
+    lam: float,
+    scores: Mapping[str, float],
 ) -> Candidate:
     estimate = look.estimate
     if not estimate.lines and look.out:
         return Candidate(look.strategy, estimate, quality=0.0, cost=0.0, score=0.0, rejected=look.out)
     share = estimate.prompt.expected / whole.prompt.expected if whole.prompt.expected else 1.0
-    quality = predicted(look.strategy, policy, found, min(1.0, share))
-    if look.strategy not in policy.strategies:
+    if look.strategy in scores:
+        quality = round(scores[look.strategy], 4)
+    else:
+        quality = predicted(look.strategy, policy, found, min(1.0, share))
+    if look.strategy not in {*policy.strategies, *scores}:
         note = f"the policy has no figures for {look.strategy}: quality {policy.neutral} is assumed"
         estimate = replace(estimate, notes=(*estimate.notes, note))
     cost = costs.relative(estimate, whole, by)
@@ -203,12 +239,31 @@ def _decision(
         why = no_choice(candidates, able=able)
         return Decision("", why, found, tuple(candidates), policy.label, lam)
     others = sorted((c for c in candidates if c is not chosen), key=lambda c: (bool(c.rejected), -c.score, c.strategy))
-    why = asked_for(chosen) if only else reason(chosen, others, found)
+    why = asked_for(chosen) if only else reason(chosen, others, found, fitted=policy.fitted is not None)
     told = tuple(replace(c, rejected=c.rejected or _behind(c, chosen)) for c in others)
     return Decision(chosen.strategy, why, found, (chosen, *told), policy.label, lam)
+
+
+_BEHIND = "score "  # how the reason of one begins that was able and not the best
+
+
+def able(decision: Decision) -> tuple[Candidate, ...]:
+    """The candidates that were within every limit, taken or not."""
+    return tuple(c for c in decision.candidates if not c.rejected or c.rejected.startswith(_BEHIND))
+
+
+def switched(decision: Decision, to: Candidate, why: str) -> Decision:
+    """The decision with another of its able candidates taken, for a reason that stands outside the question."""
+    taken = replace(to, rejected="")
+    told = tuple(
+        replace(c, rejected=_behind(c, taken)) if not c.rejected or c.rejected.startswith(_BEHIND) else c
+        for c in decision.candidates
+        if c.strategy != to.strategy
+    )
+    return replace(decision, strategy=to.strategy, why=why, candidates=(taken, *told))
 
 
 def _behind(candidate: Candidate, chosen: Candidate) -> str:
     better = round(candidate.quality - chosen.quality, 2) + 0.0
     dearer = round(candidate.cost - chosen.cost, 2) + 0.0
-    return f"score {candidate.score:.3f} against {chosen.score:.3f}: quality {better:+.2f}, cost {dearer:+.2f}"
+    return f"{_BEHIND}{candidate.score:.3f} against {chosen.score:.3f}: quality {better:+.2f}, cost {dearer:+.2f}"

@@ -12,16 +12,16 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ragctx.errors import ConfigError
+from ragctx.routing.fitted import Fitted
+from ragctx.routing.lines import Points, ascending
 from ragctx.routing.names import FORMS, KINDS, known_signal
 
-Points = tuple[tuple[float, float], ...]
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 
 
@@ -103,6 +103,7 @@ class Policy:
 
     Attributes:
         by_name: strategies that are not considered where nobody named the ones to choose from.
+        fitted: predictors in place of the table, where they were fitted on questions of one's own.
         digest: hash of the content (comments and layout do not count). label: name, version and hash, for decisions.
 
     Example:
@@ -126,6 +127,25 @@ class Policy:
     modifiers: tuple[Modifier, ...] = ()
     by_name: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
+    fitted: Fitted | None = None
+
+    @property
+    def floor(self) -> float:
+        """Strategies predicted below it are out where another one reaches it."""
+        return self.fitted.floor if self.fitted else 0.0
+
+    def under(self, fitted: Fitted) -> Policy:
+        """This policy's rule with fitted predictors, weights and hash.
+
+        Raises:
+            ConfigError: they were fitted over another policy.
+        """
+        if fitted.base != self.digest:
+            raise ConfigError(
+                f"was fitted over the policy {fitted.base[:12]}, this one is {self.label}: give that policy, or run "
+                "ragctx calibrate again"
+            )
+        return replace(self, name=fitted.name, lam=fitted.lam, digest=fitted.digest, fitted=fitted)
 
     @property
     def label(self) -> str:
@@ -134,11 +154,11 @@ class Policy:
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Policy:
-        """The policy in a TOML file; the one that comes with the package when no path is given.
+        """The policy in a TOML file, or a fitted one in JSON; the one of the package when no path is given.
 
         Raises:
-            ConfigError: the file is missing, is not TOML, or says something that is not understood; every such key is
-                named.
+            ConfigError: the file is missing, is neither, or says something that is not understood; every such key is
+                named. A fitted one was changed by hand, or its base policy is not the one it was fitted over.
         """
         return _read(Path(path)) if path else _builtin()
 
@@ -154,8 +174,9 @@ class Policy:
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{source} is not TOML: {error}") from error
         digest = hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
-        if "digest" in raw:
-            raise ConfigError(f"{source}: digest: unknown key; the hash is computed, remove it")
+        for name in ("digest", "fitted"):
+            if name in raw:
+                raise ConfigError(f"{source}: {name}: unknown key; it is not for this file to say, remove it")
         policy = _validated(raw | {"digest": digest}, source)
         problems = list(_problems(policy))
         if problems:
@@ -174,7 +195,17 @@ def _read(path: Path) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigError(f"cannot read the policy {path}: {why}; give a TOML file in UTF-8") from error
-    return Policy.parse(text, str(path))
+    return _over(path, text) if text.lstrip().startswith("{") else Policy.parse(text, str(path))
+
+
+def _over(path: Path, text: str) -> Policy:
+    """A fitted policy on its base."""
+    fitted = Fitted.from_json(text, str(path))
+    base = Policy.load(path.parent / fitted.base_file if fitted.base_file else None)
+    try:
+        return base.under(fitted)
+    except ConfigError as error:
+        raise ConfigError(f"{path} {error}") from error
 
 
 def _validated(raw: dict[str, Any], source: str) -> Policy:
@@ -232,7 +263,7 @@ def _figure_problems(figures: Figures, policy: Policy) -> Iterator[str]:
     if figures.toward and policy.strategies.get(figures.toward, figures).axis == figures.axis:
         yield f"toward: {figures.toward!r} must be a strategy of this file with another axis"
     for kind, points in figures.quality.items():
-        if not _ascending(points) or points[0][0] <= 0:
+        if not ascending(points) or points[0][0] <= 0:
             yield f"quality.{kind}: needs points whose axis values are above 0 and ascend"
         if not all(0 <= quality <= 1 for _, quality in points):
             yield f"quality.{kind}: qualities are shares, 0 to 1"
@@ -243,9 +274,5 @@ def _modifier_problems(modifier: Modifier, policy: Policy) -> Iterator[str]:
         yield f"strategy: {modifier.strategy!r} has no figures in this file"
     if not known_signal(modifier.signal):
         yield f"signal: unknown signal {modifier.signal!r}"
-    if not _ascending(modifier.points):
+    if not ascending(modifier.points):
         yield "points: need ascending signal values"
-
-
-def _ascending(points: Points) -> bool:
-    return bool(points) and all(a[0] < b[0] for a, b in pairwise(points))

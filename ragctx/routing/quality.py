@@ -6,12 +6,11 @@ Everything is read from signals as they are stored in the decision, so a stored 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from itertools import pairwise
 
+from ragctx.routing.lines import interpolate
 from ragctx.routing.names import KINDS
-from ragctx.routing.policy import Figures, Points, Policy
+from ragctx.routing.policy import Figures, Policy
 
 
 def predicted(strategy: str, policy: Policy, signals: Mapping[str, float], share_read: float) -> float:
@@ -37,22 +36,6 @@ def predicted(strategy: str, policy: Policy, signals: Mapping[str, float], share
         signals.get(f"kind_{kind}", 0.0) * _figure(figures, kind, policy, signals, share_read) for kind in KINDS
     )
     return round(min(1.0, max(0.0, mixed + _additions(strategy, policy, signals))), 4)
-
-
-def interpolate(points: Points, at: float, *, logarithmic: bool = False) -> float:
-    """The value at `at` on the line through `points`, held constant beyond its ends.
-
-    Example:
-        >>> interpolate(((0, 1.0), (10, 2.0)), 5), interpolate(((0, 1.0), (10, 2.0)), 99)
-        (1.5, 2.0)
-    """
-    if at <= points[0][0]:
-        return points[0][1]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if at <= x1:
-            way = math.log(at / x0) / math.log(x1 / x0) if logarithmic else (at - x0) / (x1 - x0)
-            return y0 + way * (y1 - y0)
-    return points[-1][1]
 
 
 def _figure(figures: Figures, kind: str, policy: Policy, signals: Mapping[str, float], share_read: float) -> float:

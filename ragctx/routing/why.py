@@ -19,16 +19,20 @@ _SAID: Final[Mapping[str, str]] = {
 }
 
 
-def reason(chosen: Candidate, others: Sequence[Candidate], signals: Mapping[str, float]) -> str:
-    """Kind, what is read, and what the best alternative would have cost and brought.
+def reason(
+    chosen: Candidate, others: Sequence[Candidate], signals: Mapping[str, float], *, fitted: bool = False
+) -> str:
+    """Kind (or the predicted score), what is read, and what the best alternative would have cost and brought.
 
     Args:
         chosen: the strategy taken.
         others: best first; those that are out carry their reason in `rejected`, and those that were refused before
             their cost was known have no estimate.
         signals: of the question.
+        fitted: scores were predicted from the signals themselves, and not from the kind.
     """
-    parts = [_kind(signals), _reads(chosen, signals)]
+    first = f"predicted to score {chosen.quality:.2f}" if fitted else _kind(signals)
+    parts = [first, _reads(chosen, signals)]
     if others and not others[0].rejected:
         parts.append(_against(chosen, others[0]))
     elif others and others[0].estimate.lines:  # one that could do nothing here is no alternative; views tell of it

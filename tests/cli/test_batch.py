@@ -210,3 +210,19 @@ def test_a_job_made_in_python_says_so(ragctx, documents, reader, tmp_path):
     assert done.code == 2
     assert "Python" in done.err
     assert json.loads(ragctx("batch", "status", "a.sqlite", "--json").out)["done"] == 1
+
+
+def test_a_job_budget_is_planned_frozen_and_resumed(ragctx, documents, reader, asked, tmp_path):
+    named = ("batch", "run", asked, "-d", documents, "--reader", reader(), "--lambda", "0")
+    free = ragctx(*named, "--job", tmp_path / "free.sqlite", "--json")
+    assert free.code == 0, free.err
+    low = ragctx(*named, "--job", tmp_path / "low.sqlite", "--job-budget", "20")
+    assert low.code == 4
+    assert "over the budget of 20" in low.err
+    job = tmp_path / "some.sqlite"
+    some = ragctx(*named, "--job", job, "--job-budget", "100000", "--json")
+    assert some.code == 0, some.err
+    assert ragctx("batch", "resume", job, "--json").code == 0
+    other = ragctx(*named, "--job", job, "--job-budget", "90000")
+    assert other.code == 2
+    assert "total" in other.err

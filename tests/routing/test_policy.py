@@ -9,8 +9,9 @@ import pytest
 from ragctx import routing
 from ragctx.errors import ConfigError
 from ragctx.routing import Policy
+from ragctx.routing.lines import interpolate
 from ragctx.routing.names import KINDS
-from ragctx.routing.quality import interpolate, predicted
+from ragctx.routing.quality import predicted
 
 BUILTIN = (Path(routing.__file__).parent / "policy.toml").read_text(encoding="utf-8")
 

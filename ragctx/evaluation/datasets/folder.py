@@ -10,35 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ragctx.errors import InputError
+from ragctx.evaluation.datasets.example import Example
 from ragctx.types import Document, Question, Span, Turn
 
 ROWS = "normalized.jsonl"
 _FILES_HELD = 4  # neighbouring rows ask about the same document
 _LABELS = {"ANSWERABLE": True, "UNANSWERABLE": False}
 _Load = Callable[[Path], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One question with everything needed to judge an answer to it.
-
-    Attributes:
-        question: carries the gold answers; `kind` is the set's task.
-        documents: the texts the question may be answered from.
-        gold: spans of those documents that carry the answer; empty where the set has none.
-        group: the document or article: split and resample by it, never by row.
-    """
-
-    question: Question
-    documents: tuple[Document, ...]
-    gold: tuple[Span, ...]
-    group: str
 
 
 def examples(folder: str | Path, *, limit: int | None = None) -> Iterator[Example]:

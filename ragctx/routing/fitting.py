@@ -1,0 +1,239 @@
+"""Fits predictors from an outcome table: signals, kind, reader and each strategy's score of every row.
+
+scikit-learn is imported here and only when something is fitted; what comes out is plain numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ragctx.errors import InputError, MissingExtra
+from ragctx.routing.lines import Points
+from ragctx.routing.predictors import MEAN, Predictors, Regressor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 10_000.0)
+_ROWS_A_POINT = 15
+_MOST_POINTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One question read by one reader: the score of every strategy, 0 to 1.
+
+    Attributes:
+        group: its document, whose questions stay together when data are split; the question itself where empty.
+    """
+
+    question: str
+    kind: str
+    reader: str
+    signals: Mapping[str, float]
+    scores: Mapping[str, float]
+    group: str = ""
+
+
+def fit(rows: Sequence[Outcome], names: Sequence[str], *, shrink: float = 8.0, strength: float = 0.5) -> Predictors:
+    """The cold start: kinds from signals by a multinomial logistic, scores by reader and kind shrunk towards the mean.
+
+    Args:
+        rows: a question counts once for the kinds, however many readers read it.
+        names: signals that are used.
+        shrink: a reader's mean counts as much as the mean of all readers at so many questions.
+        strength: inverse of the logistic's penalty.
+
+    Raises:
+        InputError: no rows, one kind only, strategies that differ or a score out of range; the row is named.
+        MissingExtra: scikit-learn is not installed.
+    """
+    arms = _checked(rows)
+    if any(set(row.scores) != set(rows[0].scores) for row in rows):
+        number, row = next((n, r) for n, r in enumerate(rows, 1) if set(r.scores) != set(rows[0].scores))
+        raise InputError(
+            f"row {number} ({row.question}): has scores of {sorted(row.scores)}, row 1 of {sorted(rows[0].scores)}"
+        )
+    if len({row.kind for row in rows}) < 2:
+        raise InputError(f"all rows are of the kind {rows[0].kind!r}: at least two kinds are needed")
+    return _cold(rows, arms, names, shrink, strength)
+
+
+def fit_calibrated(rows: Sequence[Outcome], names: Sequence[str], *, folds: int = 5, seed: int = 0) -> Predictors:
+    """The cold start, and for every strategy a ridge regressor with an isotonic calibration.
+
+    Each row's raw prediction, which the calibration is fitted on, comes from a fit without its group. A row may lack
+    strategies (one that did not fit the window has no score); one kind of question is enough.
+
+    Raises:
+        InputError: no rows or a score out of range; the row is named. MissingExtra: scikit-learn is not installed.
+    """
+    import numpy as np
+
+    arms = _checked(rows)
+    made = _cold(rows, arms, names)
+    held: dict[str, list[tuple[float, float]]] = {arm: [] for arm in arms}
+    for part in parts(rows, folds, seed):
+        out = set(part)
+        train = [row for at, row in enumerate(rows) if at not in out]
+        there = _cold(train, arms, names)
+        lines = {arm: _line(train, arm, there) for arm in arms}
+        for at in part:
+            row, cold = there.near(rows[at].signals), there.cold(rows[at].signals, rows[at].reader)
+            for arm, score in rows[at].scores.items():
+                held[arm].append((lines[arm].at(row, cold[arm]), score))
+    points = {arm: _isotonic(np.array(pairs)) for arm, pairs in held.items() if pairs}
+    fitted = replace(made, regressors={arm: replace(_line(rows, arm, made), points=p) for arm, p in points.items()})
+    fitted.check("the fitted policy")
+    return fitted
+
+
+def fit_fixed(rows: Sequence[Outcome]) -> Predictors:
+    """Every strategy's mean score whatever the question: what is left where signals tell nothing apart."""
+    return _cold([replace(row, kind="any") for row in rows], _checked(rows), ())
+
+
+def parts(rows: Sequence[Outcome], count: int, seed: int = 0) -> list[list[int]]:
+    """Places of the rows in so many parts, groups kept whole; fewer parts where there are fewer groups.
+
+    Example:
+        >>> rows = [Outcome(f"q{i}", "fact", "r", {}, {}, group=f"g{i % 2}") for i in range(4)]
+        >>> sorted(parts(rows, 5))
+        [[0, 2], [1, 3]]
+    """
+    import numpy as np
+
+    names = sorted({row.group or row.question for row in rows})
+    order = np.random.default_rng(seed).permutation(len(names))
+    of = {names[name]: place % count for place, name in enumerate(order)}
+    split: list[list[int]] = [[] for _ in range(min(count, len(names)))]
+    for at, row in enumerate(rows):
+        split[of[row.group or row.question]].append(at)
+    return split
+
+
+def telling(rows: Sequence[Outcome]) -> tuple[str, ...]:
+    """Signals that half of the rows or more have, and that differ between them, sorted."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.signals.items():
+            values.setdefault(name, []).append(value)
+    return tuple(sorted(n for n, held in values.items() if len(held) * 2 >= len(rows) and len(set(held)) > 1))
+
+
+def _cold(
+    rows: Sequence[Outcome], arms: Sequence[str], names: Sequence[str], shrink: float = 8.0, strength: float = 0.5
+) -> Predictors:
+    _, linear, np = _libraries()
+    once = list({row.question: row for row in rows}.values())
+    values = np.array([[row.signals.get(name, np.nan) for name in names] for row in once], dtype=float)
+    known = ~np.isnan(values)
+    centres = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    values = np.where(known, values, centres)
+    scales = np.maximum(values.std(0), 1e-6)
+    kinds, starts, weights = _kinds(linear, (values - centres) / scales, [row.kind for row in once], strength)
+    fitted = Predictors(
+        tuple(names),
+        tuple(map(float, centres)),
+        tuple(map(float, scales)),
+        kinds,
+        tuple(map(float, starts)),
+        tuple(tuple(map(float, row)) for row in weights),
+        _table(rows, arms, kinds, shrink),
+    )
+    fitted.check("the fitted policy")
+    return fitted
+
+
+def _kinds(linear: Any, values: np.ndarray, named: list[str], strength: float) -> tuple[tuple[str, ...], Any, Any]:  # noqa: ANN401
+    """Kinds, and the logistic's intercepts and weights, one row a kind."""
+    import numpy as np
+
+    kinds = tuple(sorted(set(named)))
+    if len(kinds) == 1 or not values.shape[1]:
+        shares = [named.count(kind) / len(named) for kind in kinds]
+        return kinds, np.log(shares), np.zeros((len(kinds), values.shape[1]))
+    model = linear.LogisticRegression(C=strength, max_iter=500).fit(values, named)
+    weights, starts = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+    if len(kinds) == 2:  # the library then keeps one row, of the second kind against the first
+        weights, starts = np.vstack([-weights / 2, weights / 2]), np.concatenate([-starts / 2, starts / 2])
+    return tuple(map(str, model.classes_)), starts, weights
+
+
+def _line(rows: Sequence[Outcome], arm: str, cold: Predictors) -> Regressor:
+    """The uncalibrated regressor of one strategy: its points leave a value as it is within 0 and 1."""
+    _, linear, np = _libraries()
+    have = [row for row in rows if arm in row.scores]
+    as_it_is: Points = ((0.0, 0.0), (1.0, 1.0))
+    if len(have) < 2:
+        return Regressor(0.0, 1.0, (0.0,) * len(cold.signals), as_it_is)
+    signals = np.array([cold.near(row.signals) for row in have])
+    table = np.array([[cold.cold(row.signals, row.reader)[arm]] for row in have])
+    # The cold start's figure is on the scale of scores: spread as the signals are, so that one penalty suits both.
+    spread, middle = max(float(table.std()), 1e-6), float(table.mean())
+    model = linear.RidgeCV(_PENALTIES).fit(
+        np.hstack([signals, (table - middle) / spread]), [r.scores[arm] for r in have]
+    )
+    *weights, on_table = map(float, model.coef_)
+    scaled = on_table / spread if spread > 1e-5 else 0.0
+    return Regressor(float(model.intercept_) - scaled * middle, scaled, tuple(weights), as_it_is)
+
+
+def _isotonic(pairs: np.ndarray) -> Points:
+    """Raw value to score by isotonic regression over bins of rows: single ones would be learnt by heart."""
+    import numpy as np
+    from sklearn.isotonic import IsotonicRegression
+
+    ordered = pairs[np.argsort(pairs[:, 0], kind="stable")]
+    least = 2 if len(ordered) >= _ROWS_A_POINT else 1
+    bins = np.array_split(ordered, max(least, min(_MOST_POINTS, len(ordered) // _ROWS_A_POINT)))
+    at, score, many = (np.array(v) for v in zip(*((b[:, 0].mean(), b[:, 1].mean(), len(b)) for b in bins), strict=True))
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(at, score, sample_weight=many)
+    points: list[tuple[float, float]] = []
+    for x, y in zip(map(float, at), map(float, fitted), strict=True):
+        if not points or x > points[-1][0] + 1e-9:
+            points.append((x, min(1.0, max(0.0, y))))
+    return tuple(points)
+
+
+def _libraries() -> tuple[Any, Any, Any]:
+    try:
+        import numpy as np
+        import sklearn
+        from sklearn import linear_model
+    except ImportError as error:
+        raise MissingExtra("fitting a policy", "calibrate", "scikit-learn") from error
+    return sklearn, linear_model, np
+
+
+def _table(
+    rows: Sequence[Outcome], arms: Sequence[str], kinds: Sequence[str], shrink: float
+) -> dict[str, dict[str, tuple[float, ...]]]:
+    sums: dict[tuple[str, str, str], tuple[float, int]] = {}
+    for row in rows:
+        for arm, score in row.scores.items():
+            for reader in (MEAN, row.reader):
+                for kind in (row.kind, ""):  # "": of all kinds, for a kind that an arm never met
+                    total, count = sums.get((reader, arm, kind), (0.0, 0))
+                    sums[reader, arm, kind] = (total + score, count + 1)
+
+    def cell(reader: str, arm: str, kind: str) -> float:
+        everyone, of = sums.get((MEAN, arm, kind)) or sums.get((MEAN, arm, ""), (0.0, 1))
+        total, count = (0.0, 0) if reader == MEAN else sums.get((reader, arm, kind), (0.0, 0))
+        return min(1.0, (total + shrink * everyone / of) / (count + shrink))
+
+    readers = (MEAN, *sorted({row.reader for row in rows}))
+    return {reader: {arm: tuple(cell(reader, arm, kind) for kind in kinds) for arm in arms} for reader in readers}
+
+
+def _checked(rows: Sequence[Outcome]) -> tuple[str, ...]:
+    """The strategies of all rows."""
+    if not rows:
+        raise InputError("there is no row to fit from: give questions with the score of every strategy")
+    for number, row in enumerate(rows, 1):
+        wrong = [arm for arm, score in row.scores.items() if not 0 <= score <= 1]
+        if wrong:
+            raise InputError(f"row {number} ({row.question}): the score of {wrong[0]} must be from 0 to 1")
+    return tuple(sorted({arm for row in rows for arm in row.scores}))
