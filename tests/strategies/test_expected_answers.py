@@ -44,7 +44,8 @@ def test_first_words_tell_the_kind(question: str, kind: str | None) -> None:
          ["5 to 35 degrees", "20 \u00b0C", "the shop", "17 per cent", "3 years"]),
         ("How many are there?", ["11", "eleven", "none", "several", "a dozen"], ["in Garrow", "blue", "Ottilie Marsh"]),
         ("When did it end?", ["1 July 2031", "in May", "at night", "after the storm"], ["the Bakehouse", "blue"]),
-        ("Who was it?", ["Marsh", "the old king", "IBM", "May Harker", "nobody knows"], ["1990", "4,650", "3.5 %", "1 July 2032", "two days"]),
+        ("Who was it?", ["Marsh", "the old king", "IBM", "May Harker", "nobody knows"],
+         ["1990", "4,650", "3.5 %", "1 July 2032", "two days"]),
     ],
 )  # fmt: skip
 def test_what_can_be_one(question: str, can: list[str], cannot: list[str]) -> None:
