@@ -37,7 +37,7 @@ SETS = (WIKI, "covidqa", "fairytaleqa", NQ)
 OUT = 0.35
 """Share of the passages that are left out, so that their questions cannot be answered."""
 SURE = tuple(round(step / 20, 2) for step in range(1, 20))
-SENTENCE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+SENTENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 MOST_DECLINED = 0.15
 """Of the facts, in the settings that the grid recommends."""
 OPTIONS = ("sure", "sentence", "support", "candidates")

@@ -21,17 +21,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
-import time
-import traceback
 from collections.abc import Callable
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import parts
 from core import NO_DATA, NO_LOCAL, machine
-from pruning import NO_MODEL, with_stored, written
+from parts import null
+from pruning import NO_MODEL
 
 STORED = Path(__file__).parent / "results" / "compression.json"
 NO_PEER = "needs --peer PYTHON, of an environment that has llmlingua 0.2.2 (benchmarks/peer_llmlingua.py)"
@@ -99,14 +98,14 @@ def _speed(wanted: argparse.Namespace) -> Figures:
 
     rows, head = _compared(wanted)
     told = compression_speed.speed(rows, head, compression_peer.difference(wanted, head) if head else 0.0)
-    return told | ({} if head else _null(NO_PEER, "speed_vs_llmlingua"))
+    return told | ({} if head else null(NO_PEER, "speed_vs_llmlingua"))
 
 
 def _ranks(wanted: argparse.Namespace) -> Figures:
     import compression_speed
 
     rows, head = _compared(wanted)
-    return compression_speed.ranks(rows) | ({} if head else _null(NO_PEER, "rank_correlation"))
+    return compression_speed.ranks(rows) | ({} if head else null(NO_PEER, "rank_correlation"))
 
 
 def _budgets(wanted: argparse.Namespace) -> Figures:
@@ -163,10 +162,6 @@ PROMISED = {
 """Figures that are in every result, null where they could not be measured."""
 
 
-def _null(why: str, *names: str) -> Figures:
-    return {**dict.fromkeys(names), "why_null": dict.fromkeys(names, why)}
-
-
 def _lacking(name: str, wanted: argparse.Namespace) -> str:
     """Why a part cannot be measured here; empty where it can."""
     if not wanted.data:
@@ -179,29 +174,14 @@ def _lacking(name: str, wanted: argparse.Namespace) -> str:
 
 
 def measured(wanted: argparse.Namespace) -> Figures:
-    """Every part that is asked for; one that cannot run does not lose the others' figures."""
-    result = begun(wanted)
-    for name in wanted.only or PARTS:
-        if name in result["parts"]:
-            continue
-        start = time.perf_counter()
-        try:
-            why = _lacking(name, wanted)
-            part = _null(why, *PROMISED[name]) if why else PARTS[name](wanted)
-        except Exception as error:  # noqa: BLE001 - see above
-            traceback.print_exc()
-            part = _null(f"{type(error).__name__}: {error}", *PROMISED[name])
-        lacking = part.pop("why_null", {})
-        seconds = round(time.perf_counter() - start)
-        result |= part
-        result["why_null"] |= lacking
-        if not lacking:  # what is null is tried again
-            how = {"date": str(date.today()), "seconds": seconds, "command": _command(name, wanted)}
-            result["parts"][name] = how | {"figures": list(part)}
-        if wanted.store:
-            written(wanted.store, result)
-        print(f"{name}: {seconds} s", file=sys.stderr)
-    return with_stored(result, json.loads(STORED.read_text()) if wanted.quick and STORED.exists() else {})
+    """Every part that is asked for."""
+
+    def measure(name: str) -> Figures:
+        why = _lacking(name, wanted)
+        return null(why, *PROMISED[name]) if why else PARTS[name](wanted)
+
+    also = lambda name: {"command": _command(name, wanted)}  # noqa: E731 - one line of a call
+    return parts.measured(wanted, begun(wanted), PARTS, measure, PROMISED, STORED, also)
 
 
 def _command(name: str, wanted: argparse.Namespace) -> str:
@@ -218,18 +198,13 @@ def begun(wanted: argparse.Namespace) -> Figures:
     command = " ".join(["python benchmarks/compression.py", *(["--quick"] if wanted.quick else [])])
     head: Figures = {"date": str(date.today()), "machine": machine(), "command": command, "seed": SEED}
     known = json.loads(wanted.store.read_text()) if wanted.resume and wanted.store.exists() else {}
-    done = known["parts"] if known.get("command") == command else {}
-    again = {name: part for name, part in done.items() if name not in (wanted.only or ())}
-    figures = {name: known[name] for part in again.values() for name in part["figures"]}
-    return head | figures | {"parts": again, "why_null": {}}
+    alike = known.get("command") == command
+    return parts.resumed(head, known if alike else {}, wanted.only or ())
 
 
 def main() -> None:
     wanted = options()
-    result = measured(wanted)
-    if wanted.store:
-        written(wanted.store, result)
-    print(json.dumps(result, indent=None if wanted.json else 2))
+    parts.told(wanted, measured(wanted))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ import numpy as np
 from compression_rig import ITERATIVE, METHODS, OURS, scorer_of, serve
 from compression_sources import MULTIHOP, Source, sources
 
+from ragctx.compressors.longllmlingua import LongLLMLingua
+from ragctx.contracts import Compressor
 from ragctx.models import Models, pieces_of
 from ragctx.types import Context, Passage
 from ragctx.work import Scores, run
@@ -41,7 +43,11 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The same context compressed to the same rate in every way; `peer` is the package's row, where it was asked."""
+    """The same context compressed to the same rate in every way; `peer` is the package's row, where it was asked.
+
+    Attributes:
+        same: our fast form, asking in the package's words: without a frame, and with its statement.
+    """
 
     tokens: int
     rate: float
@@ -50,6 +56,7 @@ class Row:
     exact: Timed
     peer: dict[str, Any] | None
     peer_kept: frozenset[tuple[int, int]]
+    same: Timed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Bench:
         """Facts of the one model."""
         return Models({"reader": self.backend.facts, "scorer": self.backend.facts})
 
-    def timed(self, form: str, source: Source, budget: int) -> Timed:
+    def timed(self, compressor: Compressor, source: Source, budget: int) -> Timed:
         """One compression by a form of LongLLMLingua."""
         ranked: list[float] = []
 
@@ -73,7 +80,6 @@ class Bench:
             ranked.extend(means)
             return replies
 
-        compressor = METHODS[form]()
         start = time.perf_counter()
         found = run(compressor.compress(source.question, source.context, budget, self.models), answer)
         seconds = time.perf_counter() - start
@@ -132,14 +138,17 @@ def rows(wanted: argparse.Namespace) -> tuple[list[Row], dict[str, Any]]:
     if wanted.peer:
         peer = compression_peer.compressed(wanted, asked, wanted.rows / "package_speed.jsonl" if wanted.rows else None)
     for bench in (fast, exact):
-        bench.timed(OURS, asked[0].source, asked[0].target)  # reads the weights
-    made = [_row(task, fast, exact, peer) for task in asked]
+        bench.timed(METHODS[OURS](), asked[0].source, asked[0].target)  # reads the weights
+    statement = peer.head.get("statement", "") if peer else ""
+    made = [_row(task, fast, exact, peer, statement) for task in asked]
     fast.backend.close()
     exact.backend.close()
     return made, peer.head if peer else {}
 
 
-def _row(task: compression_peer.Task, fast: Bench, exact: Bench, peer: compression_peer.Peer | None) -> Row:
+def _row(
+    task: compression_peer.Task, fast: Bench, exact: Bench, peer: compression_peer.Peer | None, statement: str
+) -> Row:
     source, budget = task.source, task.target
     theirs = peer.rows[task.id] if peer else None
     same = (
@@ -149,11 +158,12 @@ def _row(task: compression_peer.Task, fast: Bench, exact: Bench, peer: compressi
     return Row(
         tokens,
         round(budget / tokens, 3),
-        fast.timed(OURS, source, budget),
-        fast.timed(ITERATIVE, source, budget),
-        exact.timed(OURS, source, budget),
+        fast.timed(METHODS[OURS](), source, budget),
+        fast.timed(METHODS[ITERATIVE](), source, budget),
+        exact.timed(METHODS[OURS](), source, budget),
         theirs,
         same,
+        fast.timed(LongLLMLingua(framed=False, statement=statement), source, budget) if statement else None,
     )
 
 
@@ -196,10 +206,12 @@ def ranks(found: Sequence[Row]) -> dict[str, object]:
     }
     both = [(row, row.peer) for row in found if row.peer]
     if both:
-        theirs = [correlation(row.fast.relevance, _relevance(peer["order"])) for row, peer in both]
+        own = [correlation(row.fast.relevance, _relevance(peer["order"])) for row, peer in both]
+        theirs = [correlation(row.same.relevance, _relevance(peer["order"])) for row, peer in both if row.same]
         told |= {
-            "rank_correlation": round(fmean(theirs), 4),
-            "rank_correlation_lowest": round(min(theirs), 4),
+            "rank_correlation": round(fmean(theirs), 4) if theirs else None,
+            "rank_correlation_lowest": round(min(theirs), 4) if theirs else None,
+            "rank_correlation_own_words": round(fmean(own), 4),
             "kept_overlap_package": round(fmean(jaccard(row.fast.kept, row.peer_kept) for row, _ in both), 4),
             "kept_overlap_package_iterative": round(
                 fmean(jaccard(row.iterative.kept, row.peer_kept) for row, _ in both), 4

@@ -28,6 +28,7 @@ import overhead
 import prefix
 import recall
 import startup
+from parts import null
 
 STORED = Path(__file__).parent / "results" / "core.json"
 NO_DATA = "needs --data DIR or RAGCTX_BENCH_DATA"
@@ -57,7 +58,7 @@ def _overhead(_: argparse.Namespace) -> dict[str, object]:
 
 def _prefix(wanted: argparse.Namespace) -> dict[str, object]:
     if find_spec("torch") is None:
-        return _null(NO_LOCAL, "prefix_reuse_ratio")
+        return null(NO_LOCAL, "prefix_reuse_ratio")
     return prefix.measure(
         f"local:{wanted.model}" if wanted.model else "local:smollm2-135m", sample=3 if wanted.quick else None
     )
@@ -65,13 +66,13 @@ def _prefix(wanted: argparse.Namespace) -> dict[str, object]:
 
 def _indexing(wanted: argparse.Namespace) -> dict[str, object]:
     if not wanted.data or find_spec("sentence_transformers") is None:
-        return _null(NO_LOCAL if wanted.data else NO_DATA, "index_vs_encoder", "reindex_s")
+        return null(NO_LOCAL if wanted.data else NO_DATA, "index_vs_encoder", "reindex_s")
     return indexing.measure(Path(wanted.data), megabytes=1.0 if wanted.quick else 10.0)
 
 
 def _recall(wanted: argparse.Namespace) -> dict[str, object]:
     if not wanted.data:
-        return _null(NO_DATA, "recall")
+        return null(NO_DATA, "recall")
     if wanted.quick:
         return _from_store("recall")
     return {"recall": recall.measure(Path(wanted.data))}
@@ -79,7 +80,7 @@ def _recall(wanted: argparse.Namespace) -> dict[str, object]:
 
 def _gigabyte(wanted: argparse.Namespace) -> dict[str, object]:
     if not wanted.data:
-        return _null(NO_DATA, "gigabyte_peak_mb")
+        return null(NO_DATA, "gigabyte_peak_mb")
     if wanted.quick:
         return _from_store("gigabyte_peak_mb", "gigabyte_index_s", "gigabyte_ask_s", "gigabyte_mb")
     return gigabyte.measure(Path(wanted.data))
@@ -100,13 +101,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
 }
 
 
-def _null(why: str, *names: str) -> dict[str, object]:
-    return {**dict.fromkeys(names), "why_null": {name: why for name in names}}
-
-
 def _from_store(*names: str) -> dict[str, object]:
     if not STORED.exists():
-        return _null("no stored full run: run without --quick", *names)
+        return null("no stored full run: run without --quick", *names)
     stored = json.loads(STORED.read_text())
     return {name: stored.get(name) for name in names} | {"stored": {name: stored["date"] for name in names}}
 

@@ -22,6 +22,7 @@ changed in how it compresses; it is only watched, which takes microseconds a seg
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import sys
@@ -139,7 +140,16 @@ def head(package: Any) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "dtype": str(package.model.dtype),
         "sample": [round(-loss, 5) for loss in losses],
+        "statement": _statement(),
     }
+
+
+def _statement() -> str:
+    """The restrictive statement that the package adds to a question; read from its source, for the same to be asked."""
+    import re
+
+    found = re.search(r'" (We can [^"]+)"', inspect.getsource(_package()))
+    return found[1] if found else ""
 
 
 def main() -> None:

@@ -15,8 +15,6 @@ import json
 import os
 import sys
 import tempfile
-import time
-import traceback
 from collections.abc import Callable
 from datetime import date
 from functools import cache
@@ -25,7 +23,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import parts
 from core import NO_DATA, NO_LOCAL, machine
+from parts import Figures, null
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # `training` is no installed package
@@ -36,7 +36,6 @@ NO_MODEL = "needs --model DIR (a causal language model) or RAGCTX_BENCH_MODEL"
 NO_FULL = "needs --full FILE, the ONNX file before quantisation (training/reader/README.md)"
 NO_HOLDOUT = "needs --holdout FILE, e.g. examples/holdout.jsonl"
 ENCODER = "sentence-transformers:all-minilm-l6-v2"
-Figures = dict[str, object]
 
 
 def options() -> argparse.Namespace:
@@ -90,7 +89,7 @@ def asked(wanted: argparse.Namespace, name: str) -> list[Any]:
 
 def _reading(wanted: argparse.Namespace) -> Figures:
     if not wanted.data:
-        return _null(NO_DATA, *PROMISED["reading"])
+        return null(NO_DATA, *PROMISED["reading"])
     import testset
     from pointing import reading
 
@@ -108,7 +107,7 @@ def _reading(wanted: argparse.Namespace) -> Figures:
 
 def _declining(wanted: argparse.Namespace) -> Figures:
     if not wanted.data:
-        return _null(NO_DATA, *PROMISED["declining"])
+        return null(NO_DATA, *PROMISED["declining"])
     import testset
     from pointing import null_auc
 
@@ -120,7 +119,7 @@ def _declining(wanted: argparse.Namespace) -> Figures:
 
 def _keeping(wanted: argparse.Namespace) -> Figures:
     if not wanted.data:
-        return _null(NO_DATA, *PROMISED["keeping"])
+        return null(NO_DATA, *PROMISED["keeping"])
     import keeping
     import testset
     import weighers
@@ -159,7 +158,7 @@ def _kept(percent: int, rows: dict[str, dict[str, float]]) -> Figures:
 
 def _reranking(wanted: argparse.Namespace) -> Figures:
     if not wanted.data or find_spec("sentence_transformers") is None:
-        return _null(NO_LOCAL if wanted.data else NO_DATA, *PROMISED["reranking"])
+        return null(NO_LOCAL if wanted.data else NO_DATA, *PROMISED["reranking"])
     import reranking
     import testset
     import weighers
@@ -191,7 +190,7 @@ def _first(_: argparse.Namespace) -> Figures:
 
 def _int8(wanted: argparse.Namespace) -> Figures:
     if not wanted.data or not wanted.full:
-        return _null(NO_FULL if wanted.data else NO_DATA, "int8_f1_loss")
+        return null(NO_FULL if wanted.data else NO_DATA, "int8_f1_loss")
     import testset
     from pointing import full_precision, reading
 
@@ -204,9 +203,9 @@ def _int8(wanted: argparse.Namespace) -> Figures:
 
 def _embedding(wanted: argparse.Namespace) -> Figures:
     if not wanted.data or find_spec("sentence_transformers") is None:
-        return _null(NO_LOCAL if wanted.data else NO_DATA, "embedding_recall")
+        return null(NO_LOCAL if wanted.data else NO_DATA, "embedding_recall")
     if wanted.quick:
-        return _null("takes the better part of an hour: run without --quick", "embedding_recall")
+        return null("takes the better part of an hour: run without --quick", "embedding_recall")
     import recall
 
     def dense(name: str, encoder: str) -> object:
@@ -220,7 +219,7 @@ def _embedding(wanted: argparse.Namespace) -> Figures:
 def _downstream(wanted: argparse.Namespace) -> Figures:
     if not wanted.data or not wanted.model or wanted.quick:
         why = NO_DATA if not wanted.data else NO_MODEL if not wanted.model else "run without --quick"
-        return _null(why, "downstream", "side_by_side")
+        return null(why, "downstream", "side_by_side")
     import downstream
     import testset
     import weighers
@@ -239,7 +238,7 @@ def _downstream(wanted: argparse.Namespace) -> Figures:
 
 def _holdout(wanted: argparse.Namespace) -> Figures:
     if not wanted.holdout:
-        return _null(NO_HOLDOUT, "holdout_right", "holdout_declined", "holdout_facts_declined")
+        return null(NO_HOLDOUT, "holdout_right", "holdout_declined", "holdout_facts_declined")
     import downstream
 
     return downstream.holdout(wanted.holdout, ROOT / "examples" / "documents", "extractive")
@@ -274,74 +273,24 @@ PROMISED = {
 """Figures that are in every result, null where they could not be measured."""
 
 
-def _null(why: str, *names: str) -> Figures:
-    return {**dict.fromkeys(names), "why_null": dict.fromkeys(names, why)}
-
-
 def measured(wanted: argparse.Namespace) -> Figures:
-    """Every part that is asked for; one that cannot run does not lose the others' figures."""
-    result = begun(wanted)
-    parts: Any = result["parts"]
-    nulls: Any = result["why_null"]
-    for name in wanted.only or PARTS:
-        if name in parts:
-            continue
-        start = time.perf_counter()
-        try:
-            part = PARTS[name](wanted)
-        except Exception as error:  # noqa: BLE001 - see above
-            traceback.print_exc()
-            part = _null(f"{type(error).__name__}: {error}", *PROMISED.get(name, (name,)))
-        lacking: Any = part.pop("why_null", {})
-        seconds = time.perf_counter() - start
-        result |= part
-        nulls |= lacking
-        if not lacking:  # what is null is tried again
-            parts[name] = {"date": str(date.today()), "seconds": round(seconds), "figures": list(part)}
-        if wanted.store:
-            written(wanted.store, result)
-        print(f"{name}: {seconds:.0f} s", file=sys.stderr)
-    return with_stored(result, json.loads(STORED.read_text()) if wanted.quick and STORED.exists() else {})
+    """Every part that is asked for."""
+    return parts.measured(wanted, begun(wanted), PARTS, lambda name: PARTS[name](wanted), PROMISED, STORED)
 
 
-def begun(wanted: argparse.Namespace) -> Figures:
+def begun(wanted: argparse.Namespace) -> dict[str, Any]:
     """The head of a result, and with `--resume` the finished parts of an earlier one like it."""
     command = " ".join(["python", "benchmarks/pruning.py", *(["--quick"] if wanted.quick else [])])
     head: Figures = {"date": str(date.today()), "machine": machine(), "command": command}
     head |= {"weights": ranker(wanted.ranker, wanted.threads).facts.identity, "asked_of_each_set": wanted.questions}
     known = json.loads(wanted.store.read_text()) if wanted.resume and wanted.store.exists() else {}
     alike = all(known.get(name) == head[name] for name in ("command", "weights", "asked_of_each_set"))
-    done = known["parts"] if known and alike else {}
-    figures = {name: known[name] for part in done.values() for name in part["figures"]}
-    return head | figures | {"parts": done, "why_null": {}}
-
-
-def with_stored(result: Figures, stored: Figures) -> Figures:
-    """A result whose nulls come from a stored one where that knows them; `stored` tells which, and of when they are."""
-    nulls: Any = result["why_null"]
-    taken = [name for name in nulls if stored.get(name) is not None]
-    of = "" if stored.get("weights") == result.get("weights") else ", with other weights"
-    return (
-        result
-        | {name: stored[name] for name in taken}
-        | {"why_null": {name: why for name, why in nulls.items() if name not in taken}}
-        | {"stored": {name: f"{stored['date']}{of}" for name in taken}}
-    )
-
-
-def written(file: Path, result: Figures) -> None:
-    """Write a file at once: a kill leaves the old one or the new one."""
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    partial.replace(file)
+    return parts.resumed(head, known if known and alike else {})
 
 
 def main() -> None:
     wanted = options()
-    result = measured(wanted)
-    if wanted.store:
-        written(wanted.store, result)
-    print(json.dumps(result, indent=None if wanted.json else 2))
+    parts.told(wanted, measured(wanted))
 
 
 if __name__ == "__main__":

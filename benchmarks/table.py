@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import compression_table
 import pruning_table
 
 HERE = Path(__file__).parent
@@ -57,7 +58,11 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
-TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {"core": lines, "pruning": pruning_table.lines}
+TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {
+    "core": lines,
+    "pruning": pruning_table.lines,
+    "compression": compression_table.lines,
+}
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def one_by_one(
         weighed.append([])
         for part in segments_of(one.section, most):
             before = scorer.remembered(before, len(asked.ahead) + len(part.ids))
-            requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.text)]
+            requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.alone)]
             replies = yield requests
             given, plain = map(logprobs, requests, replies)
             tokens = part.weighed((given - plain).tolist())

@@ -48,6 +48,11 @@ class Rules:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_compiled", tuple(map(_compiled, self.patterns)))
 
+    @classmethod
+    def of(cls, numbers: bool, patterns: str | Sequence[str]) -> Rules:
+        """The rules of a compressor's options; a pattern may stand alone."""
+        return cls(numbers, (patterns,) if isinstance(patterns, str) else tuple(patterns))
+
     def ranges(self, text: str) -> list[tuple[int, int]]:
         """Characters [start, end) that have to stay, in order, some perhaps overlapping.
 

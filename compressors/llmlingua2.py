@@ -165,7 +165,7 @@ class LLMLingua2:
         ]
 
     def _rules(self) -> Rules:
-        return Rules(self.numbers, self.patterns)
+        return Rules.of(self.numbers, self.patterns)
 
 
 def able(models: Models) -> ModelFacts:

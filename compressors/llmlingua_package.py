@@ -51,8 +51,9 @@ class LLMLinguaPackage:
         ConfigError: an option makes no sense.
 
     Example:
-        >>> from ragctx.work import run
         >>> from ragctx.models import ModelFacts
+        >>> from ragctx.types import Passage
+        >>> from ragctx.work import run
         >>> models = Models({"reader": ModelFacts("m")})
         >>> short = Context((Passage("The rent is ten.", ()),))
         >>> run(LLMLinguaPackage("models/any").compress(Question("What is it?"), short, 90, models)) == short

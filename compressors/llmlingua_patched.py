@@ -60,7 +60,7 @@ def _watched() -> Any:  # noqa: ANN401 - a class of a package that may not be he
             package = import_module("llmlingua.prompt_compressor")
         except ImportError as missing:
             raise MissingExtra("the llmlingua adapter", "llmlingua", missing.name or "llmlingua") from missing
-    package.tiktoken = _Uncounted
+    setattr(package, "tiktoken", _Uncounted)  # noqa: B010 - where the package is not here, its name is unknown
 
     class Watched(package.PromptCompressor):  # type: ignore[misc, name-defined]  # untyped
         """Remembers which contexts were taken, in which order, and which tokens of them were kept."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
 from ragctx.compressors import allocation, contrast
@@ -16,14 +16,14 @@ from ragctx.compressors.choosing import all_or_nothing, common_share, enough, fi
 from ragctx.compressors.fitting import fit, narrowed
 from ragctx.compressors.forced import Rules
 from ragctx.compressors.likelihood import Asked, Ranked, ranked
-from ragctx.compressors.ordering import arranged
+from ragctx.compressors.ordering import arranged, in_order
 from ragctx.compressors.recovery import recovered
 from ragctx.compressors.scorer import Scorer
 from ragctx.compressors.sections import renumbered, sections_of
 from ragctx.compressors.tokens import Token, tokens_of
 from ragctx.errors import ConfigError
 from ragctx.models import Models
-from ragctx.types import Context, Line, Passage, Question, Range
+from ragctx.types import Context, Line, Question, Range
 from ragctx.work import Work
 
 Form = Literal["fast", "iterative"]
@@ -58,7 +58,8 @@ class LongLLMLingua:
         dynamic: 0 to 1; by how much the best and the last document's shares differ from the common one.
         order: "relevance" (best first), "ends" (best at both ends), "given".
         numbers: keep every number of the documents that are kept. patterns: likewise what these expressions match.
-        statement: the restrictive statement, one sentence.
+        statement: the restrictive statement, one sentence. framed: text and question begin lines that say what they
+            are, which ranks what answers higher; the `llmlingua` package joins them without.
         words: keep or leave out whole words.
         segment: tokens that the iterative form compresses at a time.
         section: most tokens that are ranked as one document.
@@ -70,7 +71,7 @@ class LongLLMLingua:
     Example:
         >>> from ragctx.models import ModelFacts
         >>> from ragctx.readers.scripted import Scripted
-        >>> from ragctx.types import Span
+        >>> from ragctx.types import Passage, Span
         >>> from ragctx.work import run
         >>> scorer = Scripted()
         >>> models = Models({"reader": scorer.facts, "scorer": scorer.facts})
@@ -91,6 +92,7 @@ class LongLLMLingua:
     numbers: bool = False
     patterns: Sequence[str] = ()
     statement: str = STATEMENT
+    framed: bool = True
     words: bool = True
     segment: int = 200
     section: int = 512
@@ -105,8 +107,7 @@ class LongLLMLingua:
             raise ConfigError(f"dynamic={self.dynamic} is no share: give 0 to 1")
         if self.coarse < 0 or self.segment < 1 or self.section < 1:
             raise ConfigError("longllmlingua needs coarse of at least 0, segment and section of at least 1")
-        patterns = (self.patterns,) if isinstance(self.patterns, str) else tuple(self.patterns)
-        object.__setattr__(self, "_rules", Rules(self.numbers, patterns))
+        object.__setattr__(self, "_rules", Rules.of(self.numbers, self.patterns))
 
     def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
         """A context of at most `budget` tokens by the reader's counter, of those that the question makes likelier.
@@ -119,7 +120,7 @@ class LongLLMLingua:
         if budget <= 0 or fits(context.passages, counter, budget):
             return all_or_nothing(context, budget)
         scorer = Scorer.of(models, self.role)
-        asked = Asked.of(question.text, self.statement, scorer)
+        asked = Asked.of(question.text, self.statement, scorer, framed=self.framed)
         tokens = tokens_of(context.passages, scorer.pieces, rules=self._rules, words=self.words)
         sections = sections_of(tokens, scorer.room(asked.taken, self.section))
         # 1. How likely does each document make the question?
@@ -131,7 +132,7 @@ class LongLLMLingua:
         # 4., 5. The better a document the more of it, and of each the tokens that the question makes likelier.
         share = common_share(chosen, context.passages, counter, budget)
         wanted = yield from self._wanted(chosen, places, share, asked, scorer)
-        passages = self._scored(context.passages, found, places)
+        passages = in_order(context.passages, places, found, self.order)
         kept = fit(passages, renumbered(wanted, places), counter, budget)
         return narrowed(context, passages, kept, reasons(found, places), signals=shares(passages, kept))
 
@@ -171,13 +172,6 @@ class LongLLMLingua:
         by_rank = sorted(zip(reading, weighed, strict=True), key=lambda pair: pair[0])
         parts = [(segment, shifts[rank]) for rank, segments in by_rank for segment in segments]
         return allocation.preferred([segment for segment, _ in parts], [shift for _, shift in parts])
-
-    def _scored(self, passages: Sequence[Passage], found: Sequence[Ranked], places: Sequence[int]) -> list[Passage]:
-        """The passages in reading order, with their relevance as score where that is what orders them."""
-        if self.order == "given":
-            return [passages[place] for place in places]
-        best = {one.section.passage: one.relevance for one in reversed(found)}
-        return [replace(passages[place], score=best.get(place, passages[place].score)) for place in places]
 
 
 def _reading_place(one: Ranked, places: Sequence[int]) -> tuple[int, int]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from ragctx.types import Passage
 
 if TYPE_CHECKING:
     from ragctx.compressors.likelihood import Ranked
@@ -23,6 +26,21 @@ def arranged(chosen: Sequence[Ranked], count: int, order: str) -> list[int]:
     read = best if order == "relevance" else both_ends(best)
     left = set(best)
     return [*read, *(number for number in range(count) if number not in left)]
+
+
+def in_order(passages: Sequence[Passage], places: Sequence[int], found: Sequence[Ranked], order: str) -> list[Passage]:
+    """The passages in reading order, with their relevance as score where that is what orders them.
+
+    Args:
+        passages: as they were given.
+        places: their numbers in reading order.
+        found: sections, the most relevant first.
+        order: as for `arranged`.
+    """
+    if order == "given":
+        return [passages[place] for place in places]
+    best = {one.section.passage: one.relevance for one in reversed(found)}
+    return [replace(passages[place], score=best.get(place, passages[place].score)) for place in places]
 
 
 def both_ends(best: Sequence[int]) -> list[int]:

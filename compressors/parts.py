@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ragctx.compressors.units import sentences
 from ragctx.models import Counter
-from ragctx.types import Passage
+from ragctx.types import Dropped, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,16 @@ def parts(passages: Sequence[Passage], counter: Counter, most: int) -> list[Part
         ['One is here.', 'Two is.']
     """
     return [part for number, passage in enumerate(passages) for part in _divided(number, passage, counter, most)]
+
+
+def visible(found: Sequence[Part], passages: Sequence[Passage]) -> list[Passage]:
+    """The passages that have parts, in order."""
+    return [passages[number] for number in sorted({part.of for part in found})]
+
+
+def blanks(passages: Sequence[Passage]) -> list[Dropped]:
+    """What there is to be told of passages that have none."""
+    return [Dropped(span, "blank") for passage in passages if not passage.text.strip() for span in passage.spans]
 
 
 def _divided(number: int, passage: Passage, counter: Counter, most: int) -> list[Part]:

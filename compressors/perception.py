@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -19,7 +19,7 @@ from ragctx.compressors.fitting import fit, narrowed
 from ragctx.compressors.forced import Rules
 from ragctx.compressors.guiding import Guide, guides, lines, weighted
 from ragctx.compressors.likelihood import Asked, Ranked
-from ragctx.compressors.ordering import arranged
+from ragctx.compressors.ordering import arranged, in_order
 from ragctx.compressors.recovery import recovered
 from ragctx.compressors.scorer import Scorer, logprobs, logprobs_before
 from ragctx.compressors.sections import Section, renumbered, sections_of
@@ -27,7 +27,7 @@ from ragctx.compressors.semi_guided import Mixing
 from ragctx.compressors.tokens import tokens_of
 from ragctx.errors import ConfigError
 from ragctx.models import Models
-from ragctx.types import Context, Line, Passage, Question, Range
+from ragctx.types import Context, Line, Question, Range
 from ragctx.types.costs import ZERO
 from ragctx.work import Work
 
@@ -75,7 +75,7 @@ class PerceptionCompressor:
 
     Example:
         >>> from ragctx.readers.scripted import Scripted
-        >>> from ragctx.types import Span
+        >>> from ragctx.types import Passage, Span
         >>> from ragctx.work import run
         >>> model = Scripted(default="Who pays the rent?")
         >>> models = Models({"reader": model.facts, "scorer": model.facts, "encoder": model.facts})
@@ -117,8 +117,7 @@ class PerceptionCompressor:
                 raise ConfigError(f"{name}={getattr(self, name)} is no share: give 0 to 1")
         if self.coarse < 1 or self.guides < 0 or self.segment < 1 or self.section < 1:
             raise ConfigError("perception needs coarse, segment and section of at least 1, and guides of at least 0")
-        patterns = (self.patterns,) if isinstance(self.patterns, str) else tuple(self.patterns)
-        object.__setattr__(self, "_rules", Rules(self.numbers, patterns))
+        object.__setattr__(self, "_rules", Rules.of(self.numbers, self.patterns))
 
     def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
         """A context of at most `budget` tokens by the reader's counter, of the documents that matter.
@@ -145,7 +144,7 @@ class PerceptionCompressor:
         else:
             weighed = yield from semi_guided.one_by_one(chosen, mixing, share, self.slope, asked[0], scorer)
         wanted = allocation.preferred(weighed, allocation.offsets(len(weighed), self.slope))
-        passages = self._scored(context.passages, found, places)
+        passages = in_order(context.passages, places, found, self.order)
         kept = fit(passages, renumbered(wanted, places), counter, budget)
         told = {**shares(passages, kept), "guides": float(len(asking) - 1)}
         return narrowed(context, passages, kept, reasons(found, places), notes=notes, signals=told)
@@ -175,13 +174,6 @@ class PerceptionCompressor:
         about = Range(math.floor(low * calls), calls, math.ceil(1.5 * calls))
         scoring = Line(self.role, Range(low * prompt, prompt, 1.5 * prompt), ZERO, about)
         return (*lines(self.guides, question_tokens, models), scoring)
-
-    def _scored(self, passages: Sequence[Passage], found: Sequence[Ranked], places: Sequence[int]) -> list[Passage]:
-        """The passages in reading order, with their relevance as score where that is what orders them."""
-        if self.order == "given":
-            return [passages[place] for place in places]
-        best = {one.section.passage: one.relevance for one in reversed(found)}
-        return [replace(passages[place], score=best.get(place, passages[place].score)) for place in places]
 
 
 def perceived(

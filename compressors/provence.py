@@ -70,7 +70,7 @@ class Provence:
         >>> ranker = Scripted()
         >>> models = Models({"reader": ModelFacts("m"), "ranker": ranker.facts})
         >>> context = Context((Passage(text, (Span("lease", 0, len(text)),)),))
-        >>> work = Provence().compress(Question("What is the rent?"), context, 12, models)
+        >>> work = Provence().compress(Question("What is the rent?"), context, 9, models)
         >>> run(work, lambda requests: ranker.serve(requests, print)).passages[0].text
         'The rent is ten crowns.'
     """

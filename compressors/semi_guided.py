@@ -104,7 +104,7 @@ def one_by_one(
     before: Ids = ()
     for part, shift, share in zip(parts, shifts, mixed, strict=True):
         before = scorer.remembered(before, len(asked.ahead) + len(part.ids))
-        requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.text)]
+        requests = [scorer.score((*start, *before), part.ids, "contrast") for start in (asked.ahead, asked.alone)]
         replies = yield requests
         guided, plain = map(logprobs, requests, replies)
         tokens = mixing.ordered(part, guided, plain, share)

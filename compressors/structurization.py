@@ -15,7 +15,7 @@ from typing import ClassVar, cast
 from ragctx.compressors.filling import Filling, tokens
 from ragctx.compressors.likeness import likeness, line
 from ragctx.compressors.outlines import Outline, outline
-from ragctx.compressors.parts import Part, parts
+from ragctx.compressors.parts import Part, blanks, parts, visible
 from ragctx.compressors.telling import about, again, writes
 from ragctx.compressors.units import Unit
 from ragctx.compressors.weighing import Weighed
@@ -114,11 +114,10 @@ class Structurization:
         """A context of at most `budget` tokens by the reader's counter: aspects with sentences that speak of them."""
         counter = models.reader.counter
         found = parts(context.passages, counter, _readable(models, self.longest))
-        visible = [context.passages[i] for i in sorted({part.of for part in found})]
-        blank = [Dropped(span, "blank") for p in context.passages if not p.text.strip() for span in p.spans]
-        if not found or budget < 1 or (not self.always and tokens(visible, counter) <= budget):
-            kept = visible if found and budget > 0 else []
-            over = [] if kept else [Dropped(s, _LEFT.format(0.0)) for p in visible for s in p.spans]
+        shown, blank = visible(found, context.passages), blanks(context.passages)
+        if not found or budget < 1 or (not self.always and tokens(shown, counter) <= budget):
+            kept = shown if found and budget > 0 else []
+            over = [] if kept else [Dropped(s, _LEFT.format(0.0)) for p in shown for s in p.spans]
             dropped = (*context.dropped, *blank, *dict.fromkeys(over))
             return replace(context, passages=tuple(kept), dropped=dropped)
         writes(models, "structurization")

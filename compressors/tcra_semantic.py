@@ -84,8 +84,7 @@ class SemanticCompressor:
     def __post_init__(self) -> None:
         if not 0 <= self.dropped <= 1:
             raise ConfigError(f"dropped={self.dropped} is no share: give 0 to 1")
-        patterns = (self.patterns,) if isinstance(self.patterns, str) else tuple(self.patterns)
-        object.__setattr__(self, "_rules", Rules(self.numbers, patterns))
+        object.__setattr__(self, "_rules", Rules.of(self.numbers, self.patterns))
 
     def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
         """A context of at most `budget` tokens by the reader's counter, of the words that mean most.

@@ -15,7 +15,7 @@ from typing import ClassVar
 from ragctx.compressors.cutting import left_out
 from ragctx.compressors.filling import Filling, tokens
 from ragctx.compressors.likeness import likeness, line
-from ragctx.compressors.parts import Part, parts
+from ragctx.compressors.parts import Part, blanks, parts, visible
 from ragctx.compressors.telling import about, writes
 from ragctx.compressors.units import Unit, sentences
 from ragctx.compressors.weighing import Weighed
@@ -84,10 +84,9 @@ class SummaryCompressor:
         """A context of at most `budget` tokens by the reader's counter, of summaries where the texts do not fit."""
         counter = models.reader.counter
         found = parts(context.passages, counter, _readable(models, self.longest))
-        visible = [context.passages[i] for i in sorted({part.of for part in found})]
-        blank = [Dropped(span, "blank") for p in context.passages if not p.text.strip() for span in p.spans]
-        if tokens(visible, counter) <= budget or not found:
-            return replace(context, passages=tuple(visible), dropped=(*context.dropped, *blank))
+        shown, blank = visible(found, context.passages), blanks(context.passages)
+        if tokens(shown, counter) <= budget or not found:
+            return replace(context, passages=tuple(shown), dropped=(*context.dropped, *blank))
         writes(models, "summarising")
         texts = [part.passage.text for part in found]
         weights, note = (yield from likeness(question.text, texts, models)) if budget > 0 else ([0.0] * len(found), "")

@@ -116,7 +116,7 @@ def pieces_of(facts: ModelFacts) -> Pieces:
         ConfigError: its counter does not tell them.
 
     Example:
-        >>> from ragctx.readers import Scripted
+        >>> from ragctx.readers.scripted import Scripted
         >>> pieces_of(Scripted().facts).pieces("Three months.")[1]
         [(0, 5), (5, 12), (12, 13)]
     """

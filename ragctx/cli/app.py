@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from ragctx import __version__
-from ragctx.cli import INTERRUPTED, UNEXPECTED, ask, batch, cache, compress, doctor, explain, index, plan
+from ragctx.cli import INTERRUPTED, UNEXPECTED, ask, batch, cache, compress, compressors, doctor, explain, index, plan
 
 app = typer.Typer(
     name="ragctx",
@@ -23,6 +23,7 @@ app.command("index")(index.index)
 app.command("plan")(plan.plan)
 app.command("ask")(ask.ask)
 app.command("compress")(compress.compress)
+app.command("compressors")(compressors.compressors)
 app.add_typer(batch.app, name="batch")
 app.command("explain")(explain.explain)
 app.add_typer(cache.app, name="cache")

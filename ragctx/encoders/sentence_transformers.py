@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ragctx.encoders.checkpoints import digest
 from ragctx.encoders.encoding import Encode, Encoder
 from ragctx.errors import ConfigError, MissingExtra
 from ragctx.loading import LOADING
@@ -74,7 +74,7 @@ def open_encoder(model: str, *, threads: int | None = None, device: str = "cpu",
     facts = ModelFacts(
         f"sentence-transformers:{model}",
         counter,
-        identity=f"sentence-transformers:{_digest(folder)}",
+        identity=f"sentence-transformers:{digest(folder, _WEIGHTS)}",
         kinds=frozenset({"Embed"}),
     )
     load = partial(_load, folder, device, threads, batch)
@@ -128,16 +128,6 @@ def _fetched(name: str, remedy: str) -> Path:
             "not in the local hub cache, and HF_HUB_OFFLINE is set" if offline else "not on the hub, or out of reach"
         )
         raise ConfigError(f"encoder {name!r} is {where}: {remedy}") from error
-
-
-def _digest(folder: Path) -> str:
-    """One hash over weights and settings: two encoders share vectors only where both are equal."""
-    digest = hashlib.sha256()
-    for file in sorted({file for pattern in _WEIGHTS for file in folder.glob(pattern)}):
-        digest.update(file.relative_to(folder).as_posix().encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

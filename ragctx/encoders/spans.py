@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Two candidates in one sentence make the run from the first to the second score as high as either, so length has its
+# price. On questions of the dev part this one raised F1 by one to two points; twice or half of it, by less.
+_PRICE = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Borders:
@@ -22,7 +26,8 @@ def answers(
     """The best answers of one pair, best first, none overlapping a better one.
 
     A stretch scores start[first] + end[last]; what the model gives to "no answer" (place 0) is taken off, so that 0
-    means as likely as not before calibration (the SQuAD 2.0 rule of Devlin et al., 2019, arXiv:1810.04805).
+    means as likely as not before calibration (the SQuAD 2.0 rule of Devlin et al., 2019, arXiv:1810.04805). Of more
+    than one token it scores less by 0.3 times the logarithm of their number.
 
     Args:
         start: logits [tokens] of being an answer's first token.
@@ -33,8 +38,8 @@ def answers(
 
     Example:
         >>> start, end = np.array([0.0, 5, 1, 1]), np.array([0.0, 1, 4, 1])
-        >>> [(s.first, s.last, s.score) for s in answers(start, end, np.array([1, 2, 3]))][0]
-        (1, 2, 9.0)
+        >>> [(s.first, s.last, round(s.score, 2)) for s in answers(start, end, np.array([1, 2, 3]))][0]
+        (1, 2, 8.79)
     """
     if not len(inside):
         return []
@@ -43,7 +48,7 @@ def answers(
     size, width = len(left), min(longest, len(left))
     sums = np.full((width, size), -np.inf)
     for step in range(width):
-        sums[step, : size - step] = left[: size - step] + right[step:]
+        sums[step, : size - step] = left[: size - step] + right[step:] - _PRICE * np.log1p(step)
     null = float(start[0] + end[0])
     best: list[Borders] = []
     # Few of the best overlap nothing better; some hundred are enough to look at.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ragctx.readers.flat_attention import FlatCache, Layers, Part
+from ragctx.readers.flat_attention import FlatCache, Laid, Layers, Part
 from ragctx.readers.prefix import PrefixStore
 from ragctx.readers.sampling import Picker
 
@@ -104,8 +104,8 @@ class Decoding:
             mask = self._sees(starts[owner[cut]], slots)
             rows = np.flatnonzero((place == lengths[owner] - 1)[cut])
             part = Part((0, len(slots)), (0, mask.shape[1]), mask)
-            positions = self._shared + place[cut]
-            logits = self._model.forward(self._cache, tokens[cut], positions, slots, (part,), rows.tolist())
+            laid = Laid(tokens[cut], self._shared + place[cut], slots, (part,))
+            logits = self._model.forward(self._cache, laid, rows.tolist())
             for row, i in zip(logits, owner[cut][rows], strict=True):
                 self._members[i].length = len(self._members[i].prompt)
                 yield self._members[i], row
@@ -130,9 +130,8 @@ class Decoding:
             end = min(begin + self._chunk, len(tokens))
             places = np.arange(begin, end)
             parts = (Part.of_one(start, begin, end),)
-            logits = self._model.forward(
-                self._cache, tokens[begin:end], places, start + places, parts, [end - begin - 1]
-            )
+            laid = Laid(tokens[begin:end], places, start + places, parts)
+            logits = self._model.forward(self._cache, laid, [end - begin - 1])
         if len(tokens) - known >= max(32, len(tokens) // 10):  # otherwise nearly all of it is kept already
             self._cache.keep(self._store, tokens, start)
         return logits[0]
@@ -143,9 +142,8 @@ class Decoding:
         starts = np.asarray([member.start for member in active])
         slots = starts + positions - self._shared
         tokens = np.asarray([member.last for member in active], dtype=np.int32)
-        return self._model.forward(
-            self._cache, tokens, positions, slots, self._parts(starts, slots), range(len(active))
-        )
+        laid = Laid(tokens, positions, slots, self._parts(starts, slots))
+        return self._model.forward(self._cache, laid, range(len(active)))
 
     def _parts(self, starts: NDArray[np.int64], slots: NDArray[np.int64]) -> tuple[Part, ...]:
         if self._shared:

@@ -49,7 +49,7 @@ class Deferred:
         make: opens it.
 
     Example:
-        >>> from ragctx.readers import Scripted
+        >>> from ragctx.readers.scripted import Scripted
         >>> scorer = Deferred("later", "later:1", None, frozenset({"Score"}), Scripted)
         >>> scorer.facts.counter.name, scorer.opened
         ('later', False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -57,6 +57,20 @@ class Part:
         return cls((0, end - begin), (start, start + end), mask)
 
 
+class Laid(NamedTuple):
+    """The tokens of one forward pass, and where they belong.
+
+    Attributes:
+        tokens: ids, shape (n,). positions: of each in its own sequence. slots: of each in the cache, increasing.
+        parts: which of them see which slots, together covering the tokens in order.
+    """
+
+    tokens: NDArray[np.int32]
+    positions: NDArray[np.int64]
+    slots: NDArray[np.int64]
+    parts: tuple[Part, ...]
+
+
 class FlatCache(Cache):  # type: ignore[misc]  # transformers has no types here
     """Keys and values of every layer, each of shape (1, heads, capacity, head dimension), written in place.
 
@@ -71,11 +85,12 @@ class FlatCache(Cache):  # type: ignore[misc]  # transformers has no types here
         self.values: list[torch.Tensor] = []
         self._slots: torch.Tensor | slice = slice(0, 0)
 
-    def aim(self, slots: NDArray[np.int64], parts: tuple[Part, ...]) -> None:
-        """Say where the next forward pass writes its tokens (increasing slots), and what they see."""
+    def aim(self, laid: Laid) -> None:
+        """Say where the next forward pass writes its tokens, and what they see."""
+        slots = laid.slots
         contiguous = int(slots[-1] - slots[0]) + 1 == len(slots)
         self._slots = slice(int(slots[0]), int(slots[-1]) + 1) if contiguous else torch.as_tensor(slots)
-        _now.parts = parts
+        _now.parts = laid.parts
 
     def update(
         self,

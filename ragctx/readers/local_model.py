@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM
 
 from ragctx.errors import ConfigError
-from ragctx.readers.flat_attention import NAME, FlatCache, Part
+from ragctx.readers.flat_attention import NAME, FlatCache, Laid, Part
 from ragctx.readers.gguf import without_bars
 
 ROWS = 64  # guesses over the vocabulary held at once: 12 MB in float32 for 49,000 tokens, so that they stay cached
@@ -45,39 +45,30 @@ class LocalModel:
     def forward(
         self,
         cache: FlatCache,
-        tokens: NDArray[np.int32],
-        positions: NDArray[np.int64],
-        slots: NDArray[np.int64],
-        parts: tuple[Part, ...],
+        laid: Laid,
         rows: Sequence[int] | NDArray[np.int64] = (),
     ) -> torch.Tensor:
         """Compute tokens into the cache.
 
         Args:
             cache: where their keys and values go.
-            tokens: token ids, shape (n,).
-            positions: of each token in its own sequence.
-            slots: of each token in the cache.
-            parts: which of them see which slots, together covering the tokens in order.
-            rows: tokens whose logits are wanted.
+            laid: the tokens.
+            rows: places among the tokens whose logits are wanted.
 
         Returns:
             float32 logits, shape (len(rows), vocabulary).
         """
-        cache.aim(slots, parts)
+        cache.aim(laid)
         with torch.inference_mode():
             wanted = torch.as_tensor(rows, dtype=torch.long)
-            output = self._model(**_inputs(tokens, positions, cache), logits_to_keep=wanted)
+            output = self._model(**_inputs(laid, cache), logits_to_keep=wanted)
         logits: torch.Tensor = output.logits[0].float()
         return logits
 
     def logprobs(
         self,
         cache: FlatCache,
-        tokens: NDArray[np.int32],
-        positions: NDArray[np.int64],
-        slots: NDArray[np.int64],
-        parts: tuple[Part, ...],
+        laid: Laid,
         rows: NDArray[np.int64],
         targets: NDArray[np.int32],
     ) -> NDArray[np.float64]:
@@ -85,11 +76,8 @@ class LocalModel:
 
         Args:
             cache: where their keys and values go.
-            tokens: token ids, shape (n,).
-            positions: of each token in its own sequence.
-            slots: of each token in the cache.
-            parts: which of them see which slots.
-            rows: places among `tokens`, each as often as it is asked about.
+            laid: the tokens.
+            rows: places among the tokens, each as often as it is asked about.
             targets: for each row the id of a token that may come next.
 
         Returns:
@@ -97,9 +85,9 @@ class LocalModel:
         """
         asked, which = np.unique(rows, return_inverse=True)
         if self._head is None:
-            states = self.forward(cache, tokens, positions, slots, parts, asked)
+            states = self.forward(cache, laid, asked)
         else:
-            states = self._hidden(cache, tokens, positions, slots, parts)[torch.as_tensor(asked)]
+            states = self._hidden(cache, laid)[torch.as_tensor(asked)]
         found = np.empty(len(rows))
         for begin in range(0, len(asked), ROWS):
             these = np.flatnonzero((which >= begin) & (which < begin + ROWS))
@@ -143,14 +131,11 @@ class LocalModel:
     def _hidden(
         self,
         cache: FlatCache,
-        tokens: NDArray[np.int32],
-        positions: NDArray[np.int64],
-        slots: NDArray[np.int64],
-        parts: tuple[Part, ...],
+        laid: Laid,
     ) -> torch.Tensor:
-        cache.aim(slots, parts)
+        cache.aim(laid)
         with torch.inference_mode():
-            output = self._model.base_model(**_inputs(tokens, positions, cache))
+            output = self._model.base_model(**_inputs(laid, cache))
         states: torch.Tensor = output.last_hidden_state[0]
         return states
 
@@ -176,11 +161,11 @@ class LocalModel:
         if not isinstance(head, torch.nn.Linear):
             return None
         tokens, places = np.arange(3, 13, dtype=np.int32), np.arange(10)
-        laid = (tokens, places, places, (Part.of_one(0, 0, 10),))
-        whole = self.forward(FlatCache(10), *laid, range(10))
+        laid = Laid(tokens, places, places, (Part.of_one(0, 0, 10),))
+        whole = self.forward(FlatCache(10), laid, range(10))
         try:
             with torch.inference_mode():
-                apart = head(self._hidden(FlatCache(10), *laid)).float()
+                apart = head(self._hidden(FlatCache(10), laid)).float()
         except (AttributeError, TypeError, RuntimeError, ValueError):
             return None
         return head if torch.allclose(whole, apart, rtol=1e-3, atol=1e-3) else None
@@ -193,7 +178,7 @@ class LocalModel:
     def _shared(self, first: NDArray[np.int32], second: NDArray[np.int32], prefix: int) -> torch.Tensor:
         cache = FlatCache(len(first) + len(second))
         places = np.arange(prefix)
-        self.forward(cache, first[:prefix], places, places, (Part.of_one(0, 0, prefix),))
+        self.forward(cache, Laid(first[:prefix], places, places, (Part.of_one(0, 0, prefix),)))
         ends = prefix + np.cumsum([0, len(first) - prefix, len(second) - prefix])
         own = np.concatenate([first[prefix:], second[prefix:]])
         positions = np.concatenate([np.arange(prefix, len(first)), np.arange(prefix, len(second))])
@@ -202,14 +187,15 @@ class LocalModel:
         for begin, end in pairwise(ends):
             mask[begin - prefix : end - prefix, begin:end] = torch.ones(end - begin, end - begin).tril() > 0
         part = Part((0, len(own)), (0, int(ends[-1])), mask)
-        return self.forward(cache, own, positions, np.arange(prefix, ends[-1]), (part,), list(ends[1:] - prefix - 1))
+        laid = Laid(own, positions, np.arange(prefix, ends[-1]), (part,))
+        return self.forward(cache, laid, list(ends[1:] - prefix - 1))
 
 
-def _inputs(tokens: NDArray[np.int32], positions: NDArray[np.int64], cache: FlatCache) -> dict[str, Any]:
+def _inputs(laid: Laid, cache: FlatCache) -> dict[str, Any]:
     return {
-        "input_ids": torch.from_numpy(tokens.astype(np.int64))[None],
+        "input_ids": torch.from_numpy(laid.tokens.astype(np.int64))[None],
         "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool),  # four dimensions: taken as it is
-        "position_ids": torch.as_tensor(positions, dtype=torch.long)[None],
+        "position_ids": torch.as_tensor(laid.positions, dtype=torch.long)[None],
         "past_key_values": cache,
         "use_cache": True,
     }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ragctx.readers.flat_attention import FlatCache, Layers, Part
+from ragctx.readers.flat_attention import FlatCache, Laid, Layers, Part
 from ragctx.readers.prefix import Group, PrefixStore, families
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class _Round:
         wanted = [want for piece, row in located for i in piece.run.members if (want := self._wanted(piece, row, i))]
         rows = np.concatenate([want.rows for want in wanted] or [np.empty(0, np.int64)])
         targets = np.concatenate([self._given[want.of].tokens[want.places] for want in wanted] or [rows])
-        values = self._model.logprobs(self._cache, tokens, positions, slots, parts, rows, targets)
+        values = self._model.logprobs(self._cache, Laid(tokens, positions, slots, parts), rows, targets)
         for want in wanted:
             self._found[want.of][want.into], values = values[: len(want.rows)], values[len(want.rows) :]
 

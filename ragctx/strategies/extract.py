@@ -14,7 +14,7 @@ from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
 from ragctx.strategies import finding
 from ragctx.strategies.limits import readable
-from ragctx.strategies.pointing import Place, Said, answers, likeliest_sentence, pointed, shown, within
+from ragctx.strategies.pointing import Place, Said, answers, likeliest_sentence, pointed, shown, telling, within
 from ragctx.strategies.reranking import ROLE, asked, line
 from ragctx.strategies.standalone import Asked, alone
 from ragctx.strategies.standalone import line as rewriting
@@ -154,12 +154,13 @@ class Extract:
     def _chosen(self, question: Question, view: Corpus, found: Context, request: Rerank, reply: Relevances) -> Answer:
         passages = found.passages
         units = request.units or tuple(tuple(bounds(passage.text)) for passage in passages)
-        said = answers(pointed(passages, units, reply), passages, self.support)
+        places = telling(pointed(passages, units, reply), passages, question.text)
+        said = answers(places, passages, self.support)
         if said and said[0].probability >= self.sure:
             first, bar = said[0], self.close * said[0].places[0].probability
-            places = [place for place in first.places if place.probability >= bar]
-            return self._answer(question, view, found, first.text, places, first.probability, self._others(said))
-        likely = likeliest_sentence(passages, units, reply)
+            kept = [place for place in first.places if place.probability >= bar]
+            return self._answer(question, view, found, first.text, kept, first.probability, self._others(said))
+        likely = likeliest_sentence(passages, units, reply, question.text)
         if likely is not None and likely.probability >= self.sentence:
             text = " ".join(likely.text.split())
             note = f"no exact words are sure to answer{_best(said)}: the likeliest sentence stands for them"

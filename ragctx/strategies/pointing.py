@@ -17,6 +17,7 @@ _EDGES = " \t\n\r\f\v.,;:!?\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001\u2013\u201
 _SIGNS = "-\u2013\u2014."
 _PAIRS = {"(": ")", "[": "]", "{": "}", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb", '"': '"', "'": "'"}
 _ARTICLES = frozenset({"a", "an", "the"})
+_NUMBERED = re.compile(r"^[\s#*]*\d+(?:\.\d+)*[.)]?\s")
 _WORDS = re.compile(r"[^\W_]+|[%\u20ac$\u00a3\u00a5\u00b0]|[-\u2212+](?=\d)")
 
 
@@ -91,6 +92,30 @@ def pointed(passages: Sequence[Passage], units: Sequence[Sequence[tuple[int, int
     return places
 
 
+def telling(places: Sequence[Place], passages: Sequence[Passage], question: str) -> list[Place]:
+    """The places whose sentence says something that the question does not: a heading that only repeats it is left out.
+
+    A place with a word or a figure that is not the question's is left in, whatever its sentence.
+
+    Example:
+        >>> texts = [Passage("3. Deposit", ()), Passage("The deposit is ten crowns.", ())]
+        >>> places = [Place(0, 3, 10, 0.4, "Deposit", (0, 10)), Place(1, 15, 25, 0.3, "ten crowns", (0, 26))]
+        >>> [place.text for place in telling(places, texts, "How much is the deposit?")]
+        ['ten crowns']
+    """
+    asked = set(normal(question).split())
+    return [
+        one
+        for one in places
+        if (set(normal(one.text).split()) | _words(passages[one.passage].text[slice(*one.sentence)])) - asked
+    ]
+
+
+def _words(sentence: str) -> set[str]:
+    """What a sentence says, without the number that a heading begins with."""
+    return set(normal(_NUMBERED.sub("", sentence)).split())
+
+
 def answers(places: Sequence[Place], passages: Sequence[Passage], support: float = 1.0) -> list[Said]:
     """The answers, likeliest first; passages that say the same add up.
 
@@ -155,10 +180,23 @@ def shown(text: str, sentence: tuple[int, int], start: int, end: int) -> tuple[i
 
 
 def likeliest_sentence(
-    passages: Sequence[Passage], units: Sequence[Sequence[tuple[int, int]]], reply: Relevances
+    passages: Sequence[Passage], units: Sequence[Sequence[tuple[int, int]]], reply: Relevances, question: str = ""
 ) -> Place | None:
-    """The sentence that is most likely needed; None where none was weighed."""
-    weighed = [(keep, -i, -j) for i, keeps in enumerate(reply.keeps) for j, keep in enumerate(keeps)]
+    """The sentence most likely needed, of those that say more than the question; None where none was weighed.
+
+    Args:
+        passages: that were read.
+        units: their sentences.
+        reply: what the ranker said of them.
+        question: what is asked.
+    """
+    asked = set(normal(question).split())
+    weighed = [
+        (keep, -i, -j)
+        for i, keeps in enumerate(reply.keeps)
+        for j, keep in enumerate(keeps)
+        if _words(passages[i].text[slice(*units[i][j])]) - asked
+    ]
     if not weighed:
         return None
     keep, passage, unit = max(weighed)

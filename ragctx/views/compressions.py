@@ -135,7 +135,7 @@ def account(value: Compression) -> str:
 def html(value: Compression) -> str:
     """The documents with what was kept set off and what was dropped struck through."""
     parts = [f'<div class="q">{e(account(value))}</div>']
-    parts.append('<div class="q"><mark>kept</mark> <s>dropped</s></div>')
+    parts.append("<div><mark>kept</mark> <s>dropped</s></div>")
     parts += [f'<h2>{e(one.name)}</h2><div class="marked">{_marks(one.pieces)}</div>' for one in value.documents]
     parts += [f"<blockquote>{e(text)}</blockquote>" for text in value.written]
     return wrap("".join([*parts, notes(value.notes)]))

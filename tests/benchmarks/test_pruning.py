@@ -18,6 +18,7 @@ pytest.importorskip("torch", reason="needs the extra local")
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT)]
 
 import keeping  # noqa: E402
+import parts  # noqa: E402
 import pruning  # noqa: E402
 import pruning_table  # noqa: E402
 import reranking  # noqa: E402
@@ -141,11 +142,11 @@ def test_quick_takes_what_it_cannot_measure_from_the_stored_run_and_says_so() ->
     nulls = {"int8_f1_loss": "needs --full", "downstream": "without --quick", "holdout_right": "needs --holdout"}
     result = {"weights": "new", "reader_f1": 0.7, **dict.fromkeys(nulls), "why_null": nulls}
     stored = {"date": "2026-01-02", "weights": "new", "reader_f1": 0.1, "int8_f1_loss": 0.0, "holdout_right": None}
-    told = pruning.with_stored(result, stored)
+    told = parts.with_stored(result, stored)
     assert (told["reader_f1"], told["int8_f1_loss"], told["holdout_right"]) == (0.7, 0.0, None)
     assert told["stored"] == {"int8_f1_loss": "2026-01-02"}
     assert set(told["why_null"]) == {"downstream", "holdout_right"}
-    older = pruning.with_stored(result, stored | {"weights": "old"})
+    older = parts.with_stored(result, stored | {"weights": "old"})
     assert older["stored"] == {"int8_f1_loss": "2026-01-02, with other weights"}
 
 

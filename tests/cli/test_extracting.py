@@ -43,7 +43,7 @@ def test_a_plan_says_once_why_others_are_out(ragctx, documents, questions) -> No
     asked = questions({"question": "What is the notice period?"}, {"question": "What is the deposit?"})
     told = " ".join(ragctx("plan", asked, "-d", documents, "-r", "extractive", "--ranker", "extractive").out.split())
     assert told.count("no model here writes") == 1
-    assert "note: not full or retrieve: no model here writes" in told
+    assert "note: not compress, full or retrieve: no model here writes" in told
     assert "no language model asked, ranker reads" in told
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ragctx.encoders import llmlingua2 as plugin
 from ragctx.encoders import open_ranker
-from ragctx.encoders.llmlingua2.ranker import pooled
+from ragctx.encoders.windows import pooled
 from ragctx.errors import ConfigError, MissingExtra
 from ragctx.work import Embed, Failure, Rerank
 

@@ -107,7 +107,9 @@ class TestCompressor:
                 return context.with_passages(context.passages[:1])
 
         with pytest.raises(ConfigError, match="engine"):
-            RagctxCompressor(compressor=Asking(), ranker=None).compress_documents(self.pages, "rent?")
+            RagctxCompressor(compressor=Asking(), ranker=None, encoder=None, scorer=None).compress_documents(
+                self.pages, "rent?"
+            )
         with Engine({"encoder": Scripted()}) as engine:
             compressor = RagctxCompressor(compressor=Asking(), engine=engine)
             [kept] = compressor.compress_documents(self.pages, "rent?")

@@ -216,5 +216,5 @@ def test_the_bundled_model_scores_as_in_transformers(tmp_path_factory, monkeypat
         agrees(model, request, reply, 1e-3)
     half = serve(open_model("local:smollm2-135m", dtype="bfloat16"), *asked)
     order, rounded = ([np.mean(reply.logprobs) for reply in found[: len(facts)]] for found in (replies, half))
-    assert np.argsort(order).tolist() == np.argsort(rounded).tolist()
-    assert np.argmax(order) == 1
+    assert np.abs(np.subtract(order, rounded)).max() < 0.05  # those that say nothing are as good as equal
+    assert np.argmax(order) == np.argmax(rounded) == 1

@@ -72,13 +72,14 @@ def test_one_command_runs_all_stages_and_goes_on_where_it_was(data: Path, encode
     given = ["--data", str(data), "--encoder", str(encoder), "--out", str(tmp_path), "--threads", "1", "--limit", "24"]
     main(given)
     card = json.loads((tmp_path / "weights" / "card.json").read_text())
-    first, second, third = card["runs"]
+    first, second, third, fourth = card["runs"]
     assert (first["questions"], first["start"], int(first["made up"]) > 0) == ("0", "", True)
     assert (second["questions"], second["made up"], second["hardest"]) == ("24", "0", "")
     assert (third["negatives"], bool(third["start"]), bool(third["hardest"])) == ("2", True, True)
-    assert (tmp_path / "3-hardest" / "hardest.jsonl").read_text().count("\n") == 24
+    assert (fourth["start"] != third["start"], fourth["hardest"] != third["hardest"]) == (True, True)
+    assert (tmp_path / "4-hardest" / "hardest.jsonl").read_text().count("\n") == 24
     assert (tmp_path / "weights" / "reader.onnx").read_bytes() == (
-        tmp_path / "3-hardest" / "weights" / "reader.onnx"
+        tmp_path / "4-hardest" / "weights" / "reader.onnx"
     ).read_bytes()
 
     begun = averaged(tmp_path / "1-made-up" / "checkpoint.pt")  # what stage 2 began with is what stage 1 ended with
@@ -87,9 +88,9 @@ def test_one_command_runs_all_stages_and_goes_on_where_it_was(data: Path, encode
     assert all(torch.equal(begun[name], ended[name]) for name in ended)
 
     times = {name: (tmp_path / name / "weights" / "card.json").stat().st_mtime_ns for name in STAGES}
-    (tmp_path / "3-hardest" / "weights" / "card.json").unlink()
+    (tmp_path / "4-hardest" / "weights" / "card.json").unlink()
     main(given)
-    assert (tmp_path / "3-hardest" / "weights" / "card.json").exists()
+    assert (tmp_path / "4-hardest" / "weights" / "card.json").exists()
     assert (tmp_path / "2-real" / "weights" / "card.json").stat().st_mtime_ns == times["2-real"]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from training.reader.lighter import lighten
 from training.reader.model import Reader
 
 INPUTS = ("ids", "types", "mask")
@@ -38,7 +39,8 @@ def int8(source: Path, file: Path, *, fused: bool = True) -> None:
     Args:
         source: the full model's ONNX file.
         file: where the quantised one goes.
-        fused: join each layer's attention, normalisation and activation into one operator first.
+        fused: join each layer's attention, normalisation and activation into one operator first, then put faster
+            ones in their place. Such a model takes one sequence at a time: it masks nothing.
     """
     from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -55,17 +57,24 @@ def int8(source: Path, file: Path, *, fused: bool = True) -> None:
             nodes_to_exclude=heads,
             extra_options={"DefaultTensorType": TensorProto.FLOAT},  # joined operators tell no shapes
         )
+    if fused:
+        lighten(file, _width(source))
 
 
 def _join(source: Path, file: Path) -> None:
-    import onnx
     from onnxruntime.transformers import optimizer
 
-    model = onnx.load(source)
-    width = next(i for i in model.graph.initializer if i.name.endswith("word_embeddings.weight")).dims[1]
+    width = _width(source)
     heads = width // 32
     made = optimizer.optimize_model(str(source), model_type="bert", num_heads=heads, hidden_size=width, opt_level=0)
     made.save_model_to_file(str(file))
+
+
+def _width(source: Path) -> int:
+    import onnx
+
+    weights = onnx.load(source).graph.initializer
+    return int(next(one for one in weights if one.name.endswith("word_embeddings.weight")).dims[1])
 
 
 def _nodes(file: Path) -> list[str]:

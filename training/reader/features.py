@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -136,8 +136,13 @@ def collate(groups: Sequence[Sequence[Pair]]) -> Batch:
 
 
 def drawn(tokenizer: Tokenizer, example: Example, chance: random.Random, negatives: int) -> list[Pair]:
-    """The example's gold pair and some negatives, the harder the likelier; titles are shown half the time."""
+    """The example's gold pair and some negatives, the harder the likelier; titles are shown half the time.
+
+    One question in three is asked without its question mark, as people type into a search box.
+    """
     titled = chance.random() < 0.5
+    if chance.random() < 1 / 3:
+        example = replace(example, question=example.question.rstrip(" ?？"))
     hard = list(example.negatives)
     picked = [hard.pop(min(int(chance.expovariate(0.35)), len(hard) - 1)) for _ in range(min(negatives, len(hard)))]
     return [gold(tokenizer, example, titled), *(wrong(tokenizer, example, passage, titled) for passage in picked)]

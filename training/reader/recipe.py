@@ -13,8 +13,9 @@ STAGES: dict[str, tuple[str, ...]] = {
     "1-made-up": ("--cloze", "1", "--epochs", "0"),
     "2-real": ("--cloze", "0", "--epochs", "1"),
     "3-hardest": ("--cloze", "0", "--epochs", "1", "--negatives", "2"),
+    "4-hardest": ("--cloze", "0", "--epochs", "1", "--negatives", "2"),
 }
-"""Made-up questions; real ones with wrong passages by words; real ones with those that the model fell for."""
+"""Made-up questions; real ones with wrong passages by words; real ones with those that the model fell for, twice."""
 
 
 def main(said: Sequence[str] | None = None) -> None:
@@ -44,7 +45,7 @@ def stage(out: Path, name: str) -> list[str]:
     told = ["--out", str(out / name), *STAGES[name]]
     if before := names[: names.index(name)]:
         told += ["--start", str(out / before[-1] / "checkpoint.pt")]
-    if name == names[-1]:
+    if name.endswith("hardest"):
         told += ["--hardest", str(out / before[-1] / "weights")]
     return told
 

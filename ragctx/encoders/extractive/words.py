@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ragctx.encoders.extractive.files import Weights
+from ragctx.encoders.windows import sayable
 
 if TYPE_CHECKING:
     from ragctx.work import Message
 
-_LONE = re.compile("[\ud800-\udfff]")
 _AROUND = 2
 """Special tokens that stand around any text."""
 
@@ -87,22 +86,17 @@ class Words:
     def read(self, texts: Iterable[str]) -> dict[str, Tokens]:
         """Every distinct text with its tokens."""
         distinct = list(dict.fromkeys(texts))
-        encodings = self.tokenizer.encode_batch([_sayable(text) for text in distinct], add_special_tokens=False)
+        encodings = self.tokenizer.encode_batch([sayable(text) for text in distinct], add_special_tokens=False)
         unknown = self.tokenizer.token_to_id("[UNK]")
         return {text: _tokens(encoding, unknown) for text, encoding in zip(distinct, encodings, strict=True)}
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
-        return len(self.tokenizer.encode(_sayable(text), add_special_tokens=False))
+        return len(self.tokenizer.encode(sayable(text), add_special_tokens=False))
 
     def render(self, messages: Sequence[Message]) -> int:
         """Tokens of messages, each as a text on its own."""
         return sum(self.count(message.content) + _AROUND for message in messages)
-
-
-def _sayable(text: str) -> str:
-    """The text with a mark in place of halves of characters, which no tokenizer takes; every place stays."""
-    return text if text.isascii() else _LONE.sub("\ufffd", text)
 
 
 def _tokens(encoding: Any, unknown: int | None) -> Tokens:  # noqa: ANN401

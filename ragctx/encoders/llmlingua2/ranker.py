@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ragctx.contracts import Emit
+from ragctx.encoders.checkpoint_ranker import CheckpointRanker
 from ragctx.encoders.llmlingua2.checkpoint import Checkpoint
-from ragctx.encoders.llmlingua2.windows import Window, Windows
-from ragctx.errors import ConfigError
-from ragctx.loading import LOADING
+from ragctx.encoders.llmlingua2.windows import Windows
+from ragctx.encoders.windows import Window, pooled
 from ragctx.models import ModelFacts
-from ragctx.types import Speed
 from ragctx.work import Failure, Relevances, Reply, Request, Rerank
 
 if TYPE_CHECKING:
     from ragctx.encoders.llmlingua2.network import Network
 
-Range = tuple[int, int]
-_REQUESTS = 16
 
-
-class WordRanker:
+class WordRanker(CheckpointRanker["Network"]):
     """Answers `Rerank` with units from a checkpoint on this machine; a `BatchBackend`.
 
     Queries and titles are not read: what a text tells is told without a question, so one reply serves all of them. It
@@ -39,25 +35,15 @@ class WordRanker:
     def __init__(
         self, name: str, checkpoint: Checkpoint, *, threads: int | None = None, device: str = "cpu", batch: int = 1
     ) -> None:
-        if batch < 1 or (threads is not None and threads < 1):
-            raise ConfigError(f"batch={batch} and threads={threads} must be at least 1")
-        self.batch = _REQUESTS
-        self._checkpoint, self._threads, self._device, self._together = checkpoint, threads, device, batch
         self._windows = Windows(checkpoint)
-        self._network: Network | None = None
-        self._spent = (0, 0.0)
-        self._facts = ModelFacts(
+        facts = ModelFacts(
             f"llmlingua2:{name}",
             self._windows.counter,
             identity=f"llmlingua2:{checkpoint.identity}:{checkpoint.longest}",
             kinds=frozenset({"Rerank", "Prune", "Words"}),
         )
-
-    @property
-    def facts(self) -> ModelFacts:
-        """Its facts, with the speed measured so far."""
-        tokens, seconds = self._spent
-        return replace(self._facts, speed=Speed(prompt=tokens / seconds, output=1.0) if tokens and seconds else None)
+        network = partial(_network, checkpoint, device, threads)
+        super().__init__(facts, network, threads=threads, together=batch)
 
     def serve(self, requests: Sequence[Request], emit: Emit) -> Sequence[Reply]:
         """Weights for every `Rerank`, all texts of a list read together; a failure in the slot of anything else."""
@@ -70,16 +56,10 @@ class WordRanker:
             replies[i] = reply
         return replies
 
-    def close(self) -> None:
-        """Let go of the weights."""
-        self._network = None
-
     def _refused(self, request: Request) -> Failure | None:
-        name = self._facts.name
-        if not isinstance(request, Rerank):
-            return Failure("bad_request", f"{name} weighs words only, it cannot answer {type(request).__name__}")
-        if request.answers:
-            return Failure("bad_request", f"{name} points out no answers: ask the ranker 'extractive'")
+        if foreign := self._foreign(request, "weighs words"):
+            return foreign
+        assert isinstance(request, Rerank)
         if request.units and len(request.units) != len(request.texts):
             return Failure("bad_request", "units come one list for each text, or not at all")
         return None
@@ -100,7 +80,7 @@ class WordRanker:
             tokens = sum(len(window.ids) for parts in seen for window, _, _ in parts)
             seconds = sum(spent for parts in seen for _, _, spent in parts) + time.perf_counter() - began
             values = tuple(round(float(one.mean()), 6) if len(one) else 0.0 for one in weights)
-            self._spent = (self._spent[0] + tokens, self._spent[1] + seconds)
+            self._clock(tokens, seconds)
             replies.append(Relevances(values, tokens, seconds, keeps))
         return replies
 
@@ -120,35 +100,8 @@ class WordRanker:
                 found[i] = np.array(one[first : first + len(windows[i].places)]), seconds
         return found
 
-    def _loaded(self) -> Network:
-        if self._network is None:
-            with LOADING:
-                from ragctx.encoders.llmlingua2.network import Network
 
-                self._network = Network(self._checkpoint, self._device, self._threads)
-        return self._network
+def _network(checkpoint: Checkpoint, device: str, threads: int | None) -> Network:
+    from ragctx.encoders.llmlingua2.network import Network
 
-
-def pooled(places: Sequence[Range], weights: np.ndarray, units: Sequence[Range]) -> tuple[float, ...]:
-    """For each unit the mean of its tokens' weights; a token belongs where its last character stands.
-
-    Args:
-        places: characters [start, end) of each token, in order; shape (tokens, 2).
-        weights: of each token, shape (tokens,).
-        units: characters [start, end), in any order.
-
-    Example:
-        >>> pooled([(0, 4), (4, 7), (8, 12)], np.array([0.2, 0.4, 0.9]), [(0, 7), (8, 12), (12, 13)])
-        (0.3, 0.9, 0.0)
-    """
-    if not len(places) or not len(units):
-        return (0.0,) * len(units)
-    spots, ranges = np.array(places, dtype=np.int64), np.array(units, dtype=np.int64)
-    real = spots[:, 1] > spots[:, 0]
-    lasts = spots[real, 1] - 1
-    order = np.argsort(lasts, kind="stable")
-    lasts, sums = lasts[order], np.concatenate([[0.0], np.cumsum(weights[real][order])])
-    low, high = np.searchsorted(lasts, ranges[:, 0]), np.searchsorted(lasts, ranges[:, 1])
-    counts = np.maximum(high - low, 0)
-    means = np.where(counts > 0, (sums[np.maximum(high, low)] - sums[low]) / np.maximum(counts, 1), 0.0)
-    return tuple(np.clip(means, 0.0, 1.0).round(6).tolist())
+    return Network(checkpoint, device, threads)

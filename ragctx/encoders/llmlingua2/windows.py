@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ragctx.encoders.llmlingua2.checkpoint import Checkpoint
-from ragctx.errors import ConfigError
-from ragctx.models import EstimatedCounter
+from ragctx.encoders.windows import Range, TokenCounter, Window, opened, sayable
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
-Range = tuple[int, int]
-# Half characters, which no tokenizer takes; the replacement is as long, so that places stay.
-_HALVES = re.compile("[\ud800-\udfff]")
 _STOPS, _WIDE = frozenset(".!?…"), frozenset("。！？")
 # A text is encoded in pieces of so many characters, cut at blanks: some tokenizers take forever over endless lines.
 _PIECE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """One sequence for the model.
-
-    Attributes:
-        ids: its tokens. first: the place in it where the text's tokens begin.
-        places: characters [start, end) of the text for each of them.
-    """
-
-    ids: list[int]
-    first: int
-    places: Sequence[Range]
-
-
-@dataclass(frozen=True, slots=True)
-class WordTokens(EstimatedCounter):
+class WordTokens(TokenCounter):
     """The checkpoint's own tokenizer as a counter that tells its tokens."""
-
-    tokenizer: Any = None
-    name: str = "tokenizer"
-    exact: bool = True
 
     def count(self, text: str) -> int:
         """Tokens of a text, without the special ones."""
@@ -57,7 +34,7 @@ class WordTokens(EstimatedCounter):
         ids: list[int] = []
         places: list[Range] = []
         for at, end in _pieces(text):
-            encoding: Encoding = self.tokenizer.encode(_HALVES.sub("\ufffd", text[at:end]), add_special_tokens=False)
+            encoding: Encoding = self.tokenizer.encode(sayable(text[at:end]), add_special_tokens=False)
             ids += encoding.ids
             places += [(at + first, at + last) for first, last in encoding.offsets]
         return ids, places
@@ -71,7 +48,7 @@ class Windows:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self.counter = WordTokens(tokenizer=_tokenizer(checkpoint))
+        self.counter = WordTokens(tokenizer=opened(checkpoint.folder, checkpoint.vocabulary or None))
         self._before, self._after = self._marks()
         self._room = checkpoint.longest - len(self._before) - len(self._after)
 
@@ -131,21 +108,3 @@ def _borders(text: str, places: Sequence[Range]) -> Iterator[tuple[int, bool]]:
         ends = last in _WIDE or (blank and (last in _STOPS or "\n" in gap))
         if ends or blank:
             yield i, ends
-
-
-def _tokenizer(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - the library has no types
-    from tokenizers import Tokenizer
-
-    file, size = checkpoint.folder / "tokenizer.json", checkpoint.vocabulary
-    if not file.is_file():
-        raise ConfigError(f"{checkpoint.folder} has no tokenizer.json: fetch the checkpoint with its tokenizer files")
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as broken:  # the library raises bare Exception for what it cannot parse
-        raise ConfigError(f"{file} is no tokenizer ({broken}): fetch the checkpoint again") from broken
-    if size and tokenizer.get_vocab_size() > size:
-        counts = f"{tokenizer.get_vocab_size():,} tokens and the weights {size:,}"
-        raise ConfigError(f"{file} knows {counts}: they belong to two checkpoints; fetch both again")
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer

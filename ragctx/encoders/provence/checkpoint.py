@@ -7,14 +7,12 @@ classifier (`deberta.`, `pooler.`, `classifier.`) with a token head `token_class
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ragctx.encoders.checkpoints import Files
 from ragctx.errors import ConfigError
 
 Kind = Literal["open-provence", "provence"]
@@ -23,7 +21,6 @@ _BACKBONES: dict[Kind, str] = {"open-provence": "modernbert", "provence": "deber
 _HINT = "give a folder or hub name of an OpenProvence or Provence checkpoint, e.g. {!r}".format(
     "hotchpotch/open-provence-reranker-xsmall-v1"
 )
-_FILES = ["*.json", "*.safetensors"]
 # OpenProvence's token head was trained on hidden_states[-1]. Up to transformers 4 that is ModernBERT's state before its
 # last norm, from 5 on the one after it; a checkpoint says with which version it was saved.
 _NORMED_FROM = 5
@@ -63,65 +60,15 @@ def find(model: str, longest: int | None = None) -> Checkpoint:
     Raises:
         ConfigError: nothing of that name is here or on the hub, or it is another kind of model.
     """
-    folder = _folder(model)
-    config = table(folder / "config.json")
-    weights = tuple(sorted(folder.glob("*.safetensors")))
-    if not config or not weights:
-        lacks = "safetensors weights (pickled ones are not read)" if config else "config.json"
-        raise ConfigError(f"{model} has no {lacks}: {_HINT}")
-    shapes = _shapes(weights)
+    files = Files.of(model, _HINT)
+    config, shapes = files.config, files.shapes()
     kind = _kind(model, shapes)
     backbone = _backbone(model, kind, config, shapes)
     labels = _checked_heads(model, kind, shapes, backbone)
     return Checkpoint(
-        kind, folder, weights, backbone, labels, _longest(kind, config, backbone, longest),
-        _normed(config), _identity(folder),
+        kind, files.folder, files.weights, backbone, labels, _longest(kind, config, backbone, longest),
+        _normed(config), files.identity(),
     )  # fmt: skip
-
-
-def table(path: Path) -> dict[str, Any]:
-    """A JSON file's table; empty where there is no file.
-
-    Raises:
-        ConfigError: it is not JSON.
-    """
-    try:
-        return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
-    except (ValueError, TypeError) as broken:
-        raise ConfigError(f"{path} is no JSON table ({broken}): fetch the checkpoint again") from broken
-
-
-def _folder(model: str) -> Path:
-    if not model:
-        raise ConfigError(f"no checkpoint named: {_HINT}")
-    path = Path(model).expanduser()
-    if path.is_dir():
-        return path
-    if model.startswith((".", "/", "~")):
-        raise ConfigError(f"no folder at {model}: {_HINT}")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
-    try:
-        return Path(snapshot_download(model, local_files_only=offline, allow_patterns=_FILES))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        where = "in the local hub cache, and HF_HUB_OFFLINE is set" if offline else "on the hub, or it is out of reach"
-        raise ConfigError(f"{model!r} is no folder and not {where}: {_HINT}") from error
-
-
-def _shapes(weights: tuple[Path, ...]) -> dict[str, list[int]]:
-    """Names and shapes of all tensors, from the files' headers alone."""
-    from safetensors import SafetensorError, safe_open
-
-    shapes: dict[str, list[int]] = {}
-    for path in weights:
-        try:
-            with safe_open(path, framework="numpy") as file:
-                shapes |= {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as broken:
-            raise ConfigError(f"{path} is damaged ({broken}): fetch the checkpoint again") from broken
-    return shapes
 
 
 def _kind(model: str, shapes: Mapping[str, object]) -> Kind:
@@ -167,13 +114,3 @@ def _longest(kind: Kind, config: Mapping[str, Any], backbone: Mapping[str, Any],
 def _normed(config: Mapping[str, Any]) -> bool:
     major = str(config.get("transformers_version") or "4").partition(".")[0]
     return major.isdigit() and int(major) >= _NORMED_FROM
-
-
-def _identity(folder: Path) -> str:
-    """One hash over weights and settings: equal checkpoints share replies wherever they lie."""
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in _FILES for path in folder.glob(pattern)):
-        digest.update(path.name.encode())
-        with path.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()[:16]

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from transformers import DebertaV2Config, DebertaV2Model, ModernBertConfig, ModernBertModel
 from transformers.activations import ACT2FN
 
+from ragctx.encoders.checkpoints import must_fit
 from ragctx.encoders.provence.checkpoint import Checkpoint
+from ragctx.encoders.torch_parts import padded, placed
 from ragctx.errors import ConfigError
 
-_SHOWN = 3
 # In old files, but made anew by the model; or trained along and not used to weigh sentences.
 _NEEDLESS = ("position_ids", "pooling_weights.weight", "pooling_weights.bias")
 
@@ -114,30 +115,17 @@ class Network:
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str, threads: int | None) -> None:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self._device = _device(device)
+        self._device = placed(device, threads)
         self._model = _loaded(checkpoint).to(self._device)
 
     def weigh(self, sequences: Sequence[Sequence[int]]) -> list[tuple[float, list[float]]]:
         """For each sequence of tokens its relevance and for each token how likely it is needed, 0 to 1."""
-        most = max(map(len, sequences))
-        ids = torch.tensor([[*tokens, *[0] * (most - len(tokens))] for tokens in sequences], device=self._device)
-        mask = torch.tensor([[1] * len(s) + [0] * (most - len(s)) for s in sequences], device=self._device)
+        ids, mask = padded(sequences, self._device)
         with torch.inference_mode():
             ranks, tokens = self._model(ids, mask)
         relevance = torch.sigmoid(ranks[:, 0].float()).tolist()
         needed = torch.softmax(tokens.float(), dim=-1)[..., 1].tolist()
         return [(relevance[i], needed[i][: len(one)]) for i, one in enumerate(sequences)]
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as wrong:
-        raise ConfigError(f"device {name!r} cannot be used here ({str(wrong).splitlines()[0]}): try 'cpu'") from wrong
-    return device
 
 
 def _loaded(checkpoint: Checkpoint) -> nn.Module:
@@ -164,10 +152,4 @@ def _must_fit(name: str, wanted: dict[str, torch.Size], given: dict[str, Tensor]
         f"{key} {list(given[key].shape)} for {list(shape)}"
         for key, shape in wanted.items() if key in given and given[key].shape != shape
     ]  # fmt: skip
-    said = [("it lacks", lacking), ("it has beyond that", needless), ("of another shape are", other)]
-    told = "; ".join(
-        f"{what} {', '.join(keys[:_SHOWN])}{f' and {len(keys) - _SHOWN} more' if len(keys) > _SHOWN else ''}"
-        for what, keys in said if keys
-    )  # fmt: skip
-    if told:
-        raise ConfigError(f"the weights of {name} are not those that its config.json describes: {told}; fetch it again")
+    must_fit(name, lacking, needless, other)

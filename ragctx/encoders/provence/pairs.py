@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ragctx.encoders.provence.checkpoint import Checkpoint, table
+from ragctx.encoders.checkpoints import table
+from ragctx.encoders.provence.checkpoint import Checkpoint
+from ragctx.encoders.windows import Range, TokenCounter, Window, opened, sayable
 from ragctx.errors import ConfigError
-from ragctx.models import EstimatedCounter
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
-Range = tuple[int, int]
-# Half characters, which no tokenizer takes; the replacement is as long, so that places stay.
-_HALVES = re.compile("[\ud800-\udfff]")
 _NO_MARKS = str.maketrans("", "", string.punctuation)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One sequence for the model.
-
-    Attributes:
-        ids: its tokens. first: the place in it where the passage's tokens begin.
-        places: characters [start, end) of the passage for each of them.
-    """
-
-    ids: list[int]
-    first: int
-    places: Sequence[Range]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenCounter(EstimatedCounter):
-    """The checkpoint's own tokenizer as a counter."""
-
-    tokenizer: Any = None
-    name: str = "tokenizer"
-    exact: bool = True
-
-    def count(self, text: str) -> int:
-        """Tokens of a text, without the special ones."""
-        return len(self.tokenizer.encode(_whole(text), add_special_tokens=False).ids)
 
 
 class Pairs:
@@ -61,7 +30,7 @@ class Pairs:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._tokenizer = _tokenizer(checkpoint)
+        self._tokenizer = opened(checkpoint.folder, checkpoint.backbone.get("vocab_size"))
         self._plain = checkpoint.kind == "provence"
         self._longest = checkpoint.longest
         self._before, self._between, self._after = self._marks(checkpoint.folder)
@@ -96,7 +65,7 @@ class Pairs:
         return title if title.endswith((".", "?", "!")) else f"{title}."
 
     def _encode(self, text: str) -> Encoding:
-        return self._tokenizer.encode(_whole(text), add_special_tokens=False)  # type: ignore[no-any-return]
+        return self._tokenizer.encode(sayable(text), add_special_tokens=False)  # type: ignore[no-any-return]
 
     def _marks(self, folder: Path) -> tuple[list[int], list[int], list[int]]:
         """The special tokens before, between and after a pair, as the tokenizer's own template has them."""
@@ -146,25 +115,3 @@ def _borders(places: Sequence[Range], units: Sequence[Range]) -> list[int]:
             at += 1
         found.append(at)
     return found
-
-
-def _whole(text: str) -> str:
-    return _HALVES.sub("\ufffd", text)
-
-
-def _tokenizer(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - the library has no types
-    from tokenizers import Tokenizer
-
-    file, size = checkpoint.folder / "tokenizer.json", checkpoint.backbone.get("vocab_size")
-    if not file.is_file():
-        raise ConfigError(f"{checkpoint.folder} has no tokenizer.json: fetch the checkpoint with its tokenizer files")
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as broken:  # the library raises bare Exception for what it cannot parse
-        raise ConfigError(f"{file} is no tokenizer ({broken}): fetch the checkpoint again") from broken
-    if size is not None and tokenizer.get_vocab_size() > size:
-        counts = f"{tokenizer.get_vocab_size():,} tokens and the weights {size:,}"
-        raise ConfigError(f"{file} knows {counts}: they belong to two checkpoints; fetch both again")
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
