@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ragctx import speeds
 from ragctx.contracts import Emit
@@ -25,57 +23,17 @@ from ragctx.readers.local_counter import TokenizerCounter
 from ragctx.readers.local_scoring import Scoring, scored
 from ragctx.readers.local_speed import measure
 from ragctx.readers.local_weights import Checkpoint, find, uninstalled
-from ragctx.readers.loops import period, surplus
 from ragctx.readers.prefix import PrefixStore, groups
 from ragctx.readers.text_stream import TextStream
+from ragctx.readers.writing import Writing
 from ragctx.types import Prices
-from ragctx.work import Completion, Failure, Generate, Reply, Request, Sampling, Score
+from ragctx.work import Failure, Generate, Reply, Request, Score
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ragctx.readers.flat_attention import Layers
     from ragctx.readers.local_model import LocalModel
 
 _PACKAGES = ("torch", "transformers", "gguf", "jinja2")
-
-
-@dataclass(slots=True)
-class _Writing:
-    """One request on its way: what was written so far."""
-
-    prompt: NDArray[np.int32]
-    sampling: Sampling
-    stream: TextStream
-    show: Callable[[str], None]
-    ends: frozenset[int]
-    loops: bool
-    written: int = 0
-    logprobs: list[float] = field(default_factory=list)
-    finish: str = "length"
-
-    def take(self, token: int, logprob: float) -> bool:
-        """One more token; whether to go on."""
-        self.written += 1
-        if self.sampling.logprobs:
-            self.logprobs.append(logprob)
-        if token in self.ends and not self.sampling.ignore_end:
-            self.finish = "stop"
-            return False
-        if piece := self.stream.push(token):
-            self.show(piece)
-        if self.stream.stopped:
-            self.finish = "stop"
-        elif not self.loops and not self.sampling.ignore_end and period(self.stream.tokens):
-            self.finish = "loop"
-        return self.written < self.sampling.max_tokens and self.finish == "length"
-
-    @property
-    def text(self) -> str:
-        """What was written; of something repeated over and over the first copy."""
-        if self.finish != "loop":
-            return self.stream.text
-        return self.stream.without(surplus(self.stream.tokens))
 
 
 class LocalReader:
@@ -144,7 +102,7 @@ class LocalReader:
     def serve(self, requests: Sequence[Request], emit: Emit) -> Sequence[Reply]:
         """One reply for each request, in order; `emit(i, text)` is told request i's new text as it is written."""
         replies: dict[int, Reply] = {}
-        writings: dict[int, _Writing] = {}
+        writings: dict[int, Writing] = {}
         scorings: dict[int, Scoring] = {}
         for i, request in enumerate(requests):
             try:
@@ -171,16 +129,16 @@ class LocalReader:
         self._store.clear()
         self._model = None
 
-    def _begin(self, request: Generate, show: Callable[[str], None]) -> _Writing:
+    def _begin(self, request: Generate, show: Callable[[str], None]) -> Writing:
         prompt = self._counter.encode(request.messages)
         sampling = request.sampling
         if sampling.max_tokens < 1:
             raise ValueError("max_tokens must be at least 1")
         self.facts.must_fit(len(prompt), sampling.max_tokens)
         stream = TextStream(self._counter.decode, () if sampling.ignore_end else sampling.stop)
-        return _Writing(prompt, sampling, stream, show, self._checkpoint.ends, self._loops)
+        return Writing(prompt, sampling, stream, show, self._checkpoint.ends, self._loops)
 
-    def _generate(self, writings: dict[int, _Writing], replies: dict[int, Reply]) -> None:
+    def _generate(self, writings: dict[int, Writing], replies: dict[int, Reply]) -> None:
         order = list(writings)
         prompts = [writings[i].prompt for i in order]
         room = [writings[i].sampling.max_tokens for i in order]
@@ -188,7 +146,7 @@ class LocalReader:
             members = {order[j]: writings[order[j]] for j in group.members}
             replies |= self._write(members, group.prefix)
 
-    def _write(self, members: dict[int, _Writing], shared: int) -> dict[int, Reply]:
+    def _write(self, members: dict[int, Writing], shared: int) -> dict[int, Reply]:
         model = self._loaded()
         from ragctx.readers.decoding import Continuation, Decoding
         from ragctx.readers.sampling import Picker
@@ -199,7 +157,7 @@ class LocalReader:
         }
         Decoding(model, self._store, list(going.values()), shared, self._chunk).run()
         seconds = (time.perf_counter() - started) / len(members)  # of the machine's time, not of waiting
-        return {i: _completion(members[i], going[i].cached, seconds) for i in members}
+        return {i: members[i].completion(going[i].cached, seconds) for i in members}
 
     def _scoring(self, request: Score) -> Scoring:
         scoring = Scoring.of(request, self._counter, self._checkpoint.begin)
@@ -222,20 +180,6 @@ class LocalReader:
             speed = measure(model)
             speeds.keep(self._speed_key, speed)
             self.facts = replace(self.facts, speed=speed)
-
-
-def _completion(writing: _Writing, cached: int, seconds: float) -> Completion:
-    if piece := writing.stream.finish():
-        writing.show(piece)
-    return Completion(
-        text=writing.text,
-        prompt_tokens=len(writing.prompt),
-        output_tokens=writing.written,
-        cached_tokens=cached,
-        logprobs=tuple(writing.logprobs),
-        finish=writing.finish,
-        seconds=seconds,
-    )
 
 
 def missing(model: str) -> str:
