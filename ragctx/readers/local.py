@@ -8,17 +8,19 @@ computed for a beginning is kept for the next batch, bounded in bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ragctx import speeds
+from ragctx.attention.extents import BLOCK
 from ragctx.contracts import Emit
 from ragctx.errors import ConfigError, DoesNotFit, MissingExtra
 from ragctx.loading import LOADING
 from ragctx.models import ModelFacts
+from ragctx.readers.local_attention import LocalAttention
 from ragctx.readers.local_counter import TokenizerCounter
 from ragctx.readers.local_scoring import Scoring, scored
 from ragctx.readers.local_speed import measure
@@ -30,6 +32,7 @@ from ragctx.types import Prices
 from ragctx.work import Failure, Generate, Reply, Request, Score
 
 if TYPE_CHECKING:
+    from ragctx.attention.selection.policy import Sparsity
     from ragctx.readers.flat_attention import Layers
     from ragctx.readers.local_model import LocalModel
 
@@ -53,6 +56,10 @@ class LocalReader:
         prefix_bytes: what kept beginnings may take; 0 keeps none. share: False computes every prompt alone.
         loops: False ends a text that has begun to repeat itself (`finish="loop"`) and keeps the first copy.
         window: tokens, where it shall be less than the checkpoint's.
+        sparse: "off", "auto", or a policy's settings: which part of a long text each token sees. Each prompt is then
+            computed alone, on top of what is kept of its beginning.
+        positions: "dual:4" reads texts four times as long as the checkpoint was trained to, by dual chunk attention;
+            "yarn:4" by YaRN.
         prices: what a token costs you, if it does.
 
     Raises:
@@ -76,6 +83,8 @@ class LocalReader:
         share: bool = True,
         loops: bool = False,
         window: int | None = None,
+        sparse: str | Mapping[str, object] | Sparsity = "off",
+        positions: str = "",
         prices: Prices | None = None,
     ) -> None:
         if dtype not in {"float32", "bfloat16"}:
@@ -83,16 +92,19 @@ class LocalReader:
         self.batch = batch if share else 1
         self._checkpoint: Checkpoint = find(name)
         self._counter = TokenizerCounter(self._checkpoint.folder, f"tokenizer of {name}")
-        self._dtype, self._threads, self._chunk = dtype, threads, chunk
-        self._store: PrefixStore[Layers] = PrefixStore(prefix_bytes if share else 0)
+        self._attention = LocalAttention.of(sparse, positions, self._checkpoint.window)
+        # Tiles of tokens that no chunk and no kept beginning cuts are the same however a prompt is computed.
+        step = BLOCK if self._attention.own else 1
+        self._dtype, self._threads, self._chunk = dtype, threads, -(-chunk // step) * step
+        self._store: PrefixStore[Layers] = PrefixStore(prefix_bytes if share else 0, step)
         self._model: LocalModel | None = None
         self._loops = loops
-        identity = f"local:{self._checkpoint.identity}:{dtype}{':loops' if loops else ''}"
+        identity = f"local:{self._checkpoint.identity}:{dtype}{':loops' if loops else ''}{self._attention.identity}"
         self._speed_key = f"{identity}:{threads or 'all'}"
         self.facts = ModelFacts(
             name=f"local:{name}",
             counter=self._counter,
-            window=min(filter(None, [window, self._checkpoint.window]), default=None),
+            window=min(filter(None, [window, self._attention.window or self._checkpoint.window]), default=None),
             prices=prices,
             speed=speeds.known(self._speed_key),
             identity=identity,
@@ -142,7 +154,8 @@ class LocalReader:
         order = list(writings)
         prompts = [writings[i].prompt for i in order]
         room = [writings[i].sampling.max_tokens for i in order]
-        for group in groups(prompts, self.batch, room, tokens=2 * (self.facts.window or 8192)):
+        most = 2 * (self.facts.window or 8192)
+        for group in groups(prompts, self.batch, room, tokens=most, share=not self._attention.own):
             members = {order[j]: writings[order[j]] for j in group.members}
             replies |= self._write(members, group.prefix)
 
@@ -171,7 +184,7 @@ class LocalReader:
                     from ragctx.readers.local_model import LocalModel
                 except ImportError as missing:
                     raise MissingExtra("the local reader", "local", missing.name or "transformers") from missing
-                self._model = LocalModel(self._checkpoint.folder, self._dtype, self._threads)
+                self._model = LocalModel(self._checkpoint.folder, self._dtype, self._threads, self._attention)
             self._measure(self._model)
         return self._model
 
