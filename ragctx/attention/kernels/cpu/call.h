@@ -4,6 +4,10 @@
 
 enum { F32 = 0, BF16 = 1 };
 
+struct Strides {  // of the rows of one request, in elements
+  int64_t key_token, key_head, value_token, value_head;
+};
+
 struct Call {
   int32_t dtype, heads, kv_heads, width, threads, requests;
   float scale;
@@ -16,7 +20,7 @@ struct Call {
   int64_t output_token, output_head;
   float* lse;                      // [tokens][heads]
   const void *const *key_of, *const *value_of;  // of each request, where they are rows
-  int64_t key_token, key_head, value_token, value_head;
+  const Strides* strides;
   const void* cache;               // where they are pages
   int64_t block_stride, head_stride;
   const int32_t* pages;            // [requests][most_pages]; null where keys and values are rows
