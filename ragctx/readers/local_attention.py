@@ -38,7 +38,7 @@ class LocalAttention:
     trained: int = 0
 
     @classmethod
-    def of(cls, sparse: object, positions: str, trained: int | None) -> LocalAttention:
+    def of(cls, sparse: str | Mapping[str, object] | Sparsity, positions: str, trained: int | None) -> LocalAttention:
         """The attention of options.
 
         Args:
@@ -49,19 +49,19 @@ class LocalAttention:
         Raises:
             ConfigError: no such policy or positions, or a checkpoint that does not tell its window.
         """
-        policy = None
+        chosen = None
         if sparse != "off":
-            from ragctx.attention.selection.policy import Sparsity
+            from ragctx.attention.attending import policy
 
-            policy = Sparsity.of(sparse)  # type: ignore[arg-type]  # checked there
+            chosen = policy(sparse)
         if not positions:
-            return cls(policy)
+            return cls(chosen)
         kind, _, factor = positions.partition(":")
         if kind not in _KINDS or not factor.replace(".", "", 1).isdecimal() or float(factor) <= 1:
             raise ConfigError(f"positions {positions!r}: write dual:4, sharp-dual:4 or yarn:4, the factor above 1")
         if not trained:
             raise ConfigError("this checkpoint does not tell its window: positions cannot be stretched by a factor")
-        return cls(policy, kind, float(factor), trained)
+        return cls(chosen, kind, float(factor), trained)
 
     @property
     def dual(self) -> DualChunk | None:

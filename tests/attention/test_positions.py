@@ -29,7 +29,7 @@ def kernel(query, held, index, *, scale=0.0):
 
 
 def dual_attention(query, key, value, index, dual=DUAL, kernel=kernel, rotation=ROTATION):
-    from ragctx.attention.kernels.cpu.call import Rows
+    from ragctx.attention.kernels.held import Rows
     from ragctx.attention.positions import attend
 
     return attend(query, Rows([key], [value]), index, dual, rotation, kernel)
@@ -179,7 +179,7 @@ def test_a_prompt_in_chunks_and_steps_is_the_prompt(dual):
 
 
 def test_requests_of_a_batch_do_not_meet():
-    from ragctx.attention.kernels.cpu.call import Rows
+    from ragctx.attention.kernels.held import Rows
     from ragctx.attention.positions import attend
 
     sizes = [Extent(300, 300), Extent(1, 450), Extent(70, 270)]
@@ -200,7 +200,7 @@ def test_requests_of_a_batch_do_not_meet():
 
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)])
 def test_errors_of_short_numbers_are_small(dtype, most):
-    from ragctx.attention.fallback import attend as kernel
+    from ragctx.attention.kernels.torch_tiles import attend as kernel
 
     tokens = 600
     query, key, value = drawn(tokens, seed=3)
@@ -215,33 +215,23 @@ def test_errors_of_short_numbers_are_small(dtype, most):
     assert float((found.lse.double() - lse).abs().max()) < most
 
 
-def test_pages_are_cut_as_rows_are():
-    from ragctx.attention.kernels.cpu.call import Pages, Rows
-    from ragctx.attention.positions.held import cut
+def test_pages_are_read_as_rows_are():
+    from ragctx.attention.kernels.held import Pages, Rows
+    from ragctx.attention.kernels.torch_tiles import attend as kernel
+    from ragctx.attention.positions import attend
 
-    page, tokens = 64, 300
-    _, key, value = drawn(tokens)
-    table = torch.tensor([[0, 0, 0, 0, 0], [4, 2, 5, 1, 3]], dtype=torch.int32)
-    cache = torch.zeros(6, 2, page, 2 * WIDTH, dtype=torch.float64)
-    for number in range(5):
-        part = slice(number * page, min(tokens, (number + 1) * page))
-        count = part.stop - part.start
-        flat = cache[table[1, number]].view(2, -1)
-        flat[:, : page * WIDTH].view(2, WIDTH, page)[..., :count] = key[part].permute(1, 2, 0)
-        flat[:, page * WIDTH :].view(2, page, WIDTH)[:, :count] = value[part].transpose(0, 1)
-    spans = [(0, 128), (128, 192), (128, 256)]
-    rows = cut(Rows([key[:0], key], [value[:0], value]), 1, spans, slice(1, 2))
-    pages = cut(Pages(cache, table), 1, spans, slice(1, 2))
-    for request, (begin, end) in enumerate(spans):
-        assert torch.equal(rows.keys[request], key[begin:end, 1:])
-        for token in range(end - begin):
-            held = pages.cache[pages.table[request, token // page], 0].reshape(-1)
-            own = held[: page * WIDTH].view(WIDTH, page)[:, token % page]
-            assert torch.equal(own, rows.keys[request][token, 0])
-            own = held[page * WIDTH :].view(page, WIDTH)[token % page]
-            assert torch.equal(own, rows.values[request][token, 0])
-    with pytest.raises(ConfigError, match="multiple of 64"):
-        cut(Pages(cache, table), 1, [(32, 96)], slice(0, 2))
+    sizes = [Extent(40, 300), Extent(1, 450)]
+    each = [[states.float() for states in drawn(extent.keys, seed=extent.keys)] for extent in sizes]
+    query = torch.cat([asked[extent.first :] for extent, (asked, _, _) in zip(sizes, each, strict=True)])
+    rows = Rows([key for _, key, _ in each], [value for _, _, value in each])
+    index = BlockIndex.dense(sizes, 2)
+    wanted = attend(query, rows, index, DUAL, ROTATION, kernel)
+    pages = Pages.holding(rows.keys, rows.values, page=64)
+    found = attend(query, pages, index, DUAL, ROTATION, kernel)
+    assert torch.allclose(found.output, wanted.output, atol=1e-6)
+    assert torch.allclose(found.lse, wanted.lse, atol=1e-5)
+    with pytest.raises(ConfigError, match="multiple of 256"):
+        attend(query, Pages.holding(rows.keys, rows.values, page=256), index, DUAL, ROTATION, kernel)
 
 
 @pytest.mark.parametrize(("chunk", "local"), [(100, 30), (128, 96), (64, 0), (64, 64)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ragctx.attention.kernels.cpu.call import Pages, Rows
+from ragctx.attention.kernels.held import Pages, Rows
 from ragctx.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -63,8 +63,8 @@ def attend(
 
     Example:
         >>> import torch
-        >>> from ragctx.attention.fallback import attend as kernel
-        >>> from ragctx.attention.kernels.cpu.call import Rows
+        >>> from ragctx.attention.kernels.torch_tiles import attend as kernel
+        >>> from ragctx.attention.kernels.held import Rows
         >>> q, k, v = torch.randn(1, 4, 8), torch.randn(300, 2, 8), torch.randn(300, 2, 8)
         >>> given = BlockIndex.dense([Extent(1, 300)], 2), DualChunk(128, 64), Rotation((1.0, 0.1, 0.01, 0.001))
         >>> attend(q, Rows([k], [v]), *given, kernel).output.shape
