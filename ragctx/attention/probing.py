@@ -23,9 +23,9 @@ _now = threading.local()
 def probed(model: Any) -> Rotation:  # noqa: ANN401 - transformers has no types
     """The rotation of a model's positions.
 
-    A few tokens are computed at two places. Rotary positions are relative, so every layer must see the same queries and
-    keys, turned by the difference: a model that pairs its numbers otherwise, turns only some layers, or has positions
-    of another kind, shows here and not in its answers.
+    A few texts of one token are computed at two places. A token alone attends to itself, wherever it stands, so every
+    layer must see the very same queries and keys, turned by the difference: a model that pairs its numbers otherwise,
+    turns only some layers, or has positions of another kind, shows here and not in its answers.
 
     Raises:
         ConfigError: the model's positions cannot be stretched.
@@ -49,9 +49,9 @@ def probed(model: Any) -> Rotation:  # noqa: ANN401 - transformers has no types
 def _seen(model: Any, first: int) -> list[torch.Tensor]:  # noqa: ANN401
     """Queries and keys of every layer, [tokens, heads, width]."""
     _now.seen = []
-    places = torch.arange(first, first + _TOKENS)[None]
+    places = torch.full((_TOKENS, 1), first)
     with torch.inference_mode():
-        model(torch.arange(3, 3 + _TOKENS)[None], position_ids=places, use_cache=False)
+        model(torch.arange(3, 3 + _TOKENS)[:, None], position_ids=places, use_cache=False)
     return list(_now.seen)
 
 
@@ -74,7 +74,7 @@ def _attend(
     attention_mask: torch.Tensor | None,
     **others: Any,  # noqa: ANN401
 ) -> tuple[torch.Tensor, None]:
-    _now.seen += [states[0].transpose(0, 1).float() for states in (query, key)]
+    _now.seen += [states[:, :, 0].float() for states in (query, key)]
     output: torch.Tensor = sdpa_attention_forward(module, query, key, value, attention_mask, **others)[0]
     return output, None
 
