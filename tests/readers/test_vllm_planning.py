@@ -71,7 +71,7 @@ def test_free_memory_is_a_number_of_this_machine():
 
 def test_a_reader_that_cannot_hold_its_window_does_not_open(checkpoint):
     with pytest.raises(DoesNotHold, match="set window="):
-        open_model(f"vllm:{checkpoint}", sparse="off", memory=1 << 19)
+        open_model(f"vllm:{checkpoint}", sparse="off", memory=1 << 18)
 
 
 def test_opening_loads_neither_torch_nor_vllm(checkpoint):

@@ -39,10 +39,12 @@ class Counts:
     dense: Counter[str] = field(default_factory=Counter)
     computed: int = 0
     possible: int = 0
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(*(getattr(self, name) + getattr(other, name) for name in _NAMES))
+        plain = (getattr(self, name) + getattr(other, name) for name in _NAMES)
+        names = sorted({*self.seconds, *other.seconds})
+        return Counts(*plain, {name: self.seconds.get(name, 0.0) + other.seconds.get(name, 0.0) for name in names})
 
     @classmethod
     def total(cls, counts: Iterable[Counts]) -> Counts:
@@ -70,12 +72,12 @@ class Counts:
         started = time.process_time() if on else 0.0
         yield
         if on:
-            self.seconds[what] += time.process_time() - started
+            self.seconds[what] = self.seconds.get(what, 0.0) + time.process_time() - started
 
     def told(self) -> dict[str, Any]:
         """As plain values, for a report."""
         plain = {name: getattr(self, name) for name in _NAMES}
-        return plain | {"dense": dict(self.dense), "seconds": dict(self.seconds), "density": round(self.density, 6)}
+        return plain | {"dense": dict(self.dense), "seconds": self.seconds, "density": round(self.density, 6)}
 
 
-_NAMES = ("sparse", "own", "dense", "computed", "possible", "seconds")
+_NAMES = ("sparse", "own", "dense", "computed", "possible")

@@ -19,7 +19,7 @@ TEXT = "the notice period is three months and the rent is due on the first day o
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and "vllm" in item.keywords and find_spec("vllm") is None:
+        if here in item.path.parents and item.get_closest_marker("vllm") and find_spec("vllm") is None:
             item.add_marker(pytest.mark.skip(reason=WHY))
 
 
