@@ -33,9 +33,18 @@ def check(
     _refuse(heads % index.heads != 0, f"{heads} heads cannot share {index.heads} KV heads evenly")
     _refuse(not (math.isfinite(scale) and scale >= 0.0), f"the scale must be a positive number, got {scale}")
     _refuse(threads < 1, f"{threads} threads: give at least one")
+    _check_gradient(query, held)
     (_check_rows if isinstance(held, Rows) else _check_pages)(query, held, index)
     if output is not None:
         _check_output(query, output)
+
+
+def _check_gradient(query: torch.Tensor, held: Rows | Pages) -> None:
+    import torch
+
+    tensors = (query, *held.keys, *held.values) if isinstance(held, Rows) else (query, held.cache)
+    wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    _refuse(wanted, "no gradient comes out of this kernel: call it under torch.no_grad()")
 
 
 def _check_rows(query: torch.Tensor, held: Rows, index: BlockIndex) -> None:
@@ -59,7 +68,7 @@ def _check_pages(query: torch.Tensor, held: Pages, index: BlockIndex) -> None:
     _alike(query, cache, "pages")
     _refuse(cache.stride()[2:] != (2 * width, 1), f"a page must be dense, its strides are {cache.stride()}")
     _refuse(
-        table.ndim != 2 or len(table) != len(index.extents) or table.dtype.is_floating_point or table.itemsize != 4,
+        table.ndim != 2 or len(table) != len(index.extents) or str(table.dtype) != "torch.int32",
         f"the page table is int32 [{len(index.extents)} requests, pages], got {table.dtype} {tuple(table.shape)}",
     )
     _check_table(table, [-(-extent.keys // page) for extent in index.extents], len(cache))
