@@ -161,7 +161,11 @@ class _Work:
 
     def _head(self, head: int, query: torch.Tensor, output: torch.Tensor, lse: torch.Tensor) -> None:
         """The pieces before, for the queries of one KV head."""
-        looks = list(self._looks(head))
+        rows = [self._before(head, tile) for tile in range(self.run.tiles)]
+        if all(np.array_equal(row, rows[0]) for row in rows):  # as where all is seen: one tile of that many lanes
+            rows = rows[:1]
+            query, output, lse = (each.view(len(query), 1, -1, *each.shape[3:]) for each in (query, output, lse))
+        looks = list(self._looks(rows))
         if not looks:
             return
         pieces, tiles = [look.piece for look in looks], [look.tile for look in looks]
@@ -174,13 +178,16 @@ class _Work:
         output[pieces, tiles, :, head] = found.output.view(asked.shape)
         lse[pieces, tiles, :, head] = found.lse.view(asked.shape[:-1]).to(lse.dtype)
 
-    def _looks(self, head: int) -> Iterator[_Look]:
+    def _looks(self, rows: list[Rows]) -> Iterator[_Look]:
         size, pieces = self.dual.stride // BLOCK, np.arange(self.run.piece + 1)
-        for tile in range(self.run.tiles):
-            row = self._row(head, tile)
+        for tile, row in enumerate(rows):
             ends = np.searchsorted(row, pieces * size)
             for piece in np.flatnonzero(np.diff(ends)).tolist():
                 yield _Look(piece, tile, row[ends[piece] : ends[piece + 1]] - np.int32(piece * size))
+
+    def _before(self, head: int, tile: int) -> Rows:
+        row = self._row(head, tile)
+        return row[: np.searchsorted(row, self.run.piece * (self.dual.stride // BLOCK))]
 
     def _row(self, head: int, tile: int) -> Rows:
         return self.index.row(self.request, head, self.run.first + tile)
