@@ -6,7 +6,7 @@ ragctx.attention.gpu_check` runs it against the reference on the GPU at hand.
 
 from __future__ import annotations
 
-from ragctx.attention.kernels.cpu.call import Pages, Rows
+from ragctx.attention.kernels.held import Pages, Rows
 from ragctx.attention.kernels.triton.launch import attend, ready, supports
 from ragctx.attention.kernels.triton.pages import LAYOUTS, Paged, probed
 

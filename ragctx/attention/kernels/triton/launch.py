@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ragctx.attention.index import BlockIndex
-from ragctx.attention.kernels.cpu.call import Pages, Rows
+from ragctx.attention.kernels.held import Pages, Rows
 from ragctx.attention.kernels.triton import language, shapes
 from ragctx.attention.kernels.triton.decode import decode
 from ragctx.attention.kernels.triton.merge import merge

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragctx.attention.extents import BLOCK
-from ragctx.attention.kernels.cpu.call import Pages, Rows
+from ragctx.attention.kernels.held import Pages, Rows
 from ragctx.errors import ConfigError, UnknownName
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """How large a kernel's tiles are and how many warps share them, for each width and precision.
 
-Chosen so that no kernel spills registers on any architecture it is compiled for; the tests hold them to that. Which is
-fastest has to be measured on a GPU.
+Chosen so that kernels keep to their registers on every architecture they are compiled for; the tests hold them to
+that. Which is fastest has to be measured on a GPU.
 """
 
 from __future__ import annotations
