@@ -26,6 +26,8 @@ from ragctx.readers.local_counter import TokenizerCounter
 from ragctx.readers.local_scoring import Scoring
 from ragctx.readers.local_weights import Checkpoint, find, uninstalled
 from ragctx.readers.text_stream import TextStream
+from ragctx.readers.vllm_loading import Setup
+from ragctx.readers.vllm_positions import Stretched
 from ragctx.readers.vllm_speed import measure
 from ragctx.readers.writing import Writing
 from ragctx.types import Prices
@@ -52,6 +54,8 @@ class VLLMReader:
         batch: requests computed at once. chunk: prompt tokens computed in a step.
         memory: bytes for keys and values; by default two windows' worth, or one where two do not fit.
         window: tokens of a request, where they shall be others than the checkpoint's.
+        positions: "dual:4" reads texts four times as long as the checkpoint was trained to, by dual chunk attention;
+            "sharp-dual:4" likewise with YaRN's temperature, "yarn:4" by YaRN alone; empty leaves positions as they are.
         loops: False ends a text that has begun to repeat itself (`finish="loop"`) and keeps the first copy.
         clock: count the CPU time of selection and attention (`counts`).
         prices: what a token costs you, if it does.
@@ -78,23 +82,28 @@ class VLLMReader:
         chunk: int = 2048,
         memory: int | None = None,
         window: int | None = None,
+        positions: str = "",
         loops: bool = False,
         clock: bool = False,
         prices: Prices | None = None,
     ) -> None:
         if dtype not in memories.BYTES:
             raise ConfigError(f"unknown dtype {dtype!r} for vllm: {' or '.join(memories.BYTES)}")
-        self.batch, self._chunk, self._threads, self._dtype = batch, chunk, threads, dtype
         self._checkpoint: Checkpoint = find(name)
         self._counter = TokenizerCounter(self._checkpoint.folder, f"tokenizer of {name}")
-        self._options = Options.of({"sparse": sparse, "dense": dense, "threads": threads or 0, "clock": clock})
+        stretched = Stretched.of(positions, self._checkpoint.folder)
+        wanted = window or stretched.window or self._checkpoint.window
+        if not wanted:
+            raise ConfigError(f"{name} does not tell its window: give window=TOKENS")
+        told = {"sparse": sparse, "dense": dense, "threads": threads or 0, "clock": clock, "dual": stretched.dual}
+        self._options = Options.of(told)
+        overrides = stretched.overrides
+        self._setup = Setup(self._checkpoint.folder, dtype, wanted, 0, batch, chunk, threads, overrides)
+        self._positions, self._memory, self.batch = positions, memory or 0, batch
         self._size = memories.Footprint.read(self._checkpoint.folder, dtype)
-        self._memory, self._window = memory or 0, _window(self._checkpoint, window)
         self._loops, self._lock = loops, threading.Lock()
         self._engine: Engine | None = None
-        self.facts = ModelFacts(
-            f"vllm:{name}", self._counter, self._window, prices, kinds=frozenset({"Generate", "Score"})
-        )
+        self.facts = ModelFacts(f"vllm:{name}", self._counter, wanted, prices, kinds=frozenset({"Generate", "Score"}))
         self._identify()
         self._keys()
 
@@ -108,15 +117,20 @@ class VLLMReader:
         """What the attention did so far: sparse and dense calls with reasons, the share of tiles computed, times."""
         return self._engine.counts if self._engine is not None else Counts()
 
+    @property
+    def note(self) -> str:
+        """Why layers stay dense although a policy was asked for; empty where none does, or before the model loads."""
+        return "" if self._engine is None or self._options.plain else self._engine.refused
+
     def attend(self, sparse: object, dense: str = "stock") -> None:
         """Attend by another policy from the next request on, and count anew; nothing kept under the old one is reused.
 
         Raises:
             ConfigError: the policy is none, or the model is not served by ragctx's backend.
         """
-        told = {"sparse": sparse, "dense": dense, "threads": self._options.threads, "clock": self._options.clock}
+        changed = Options.of({"sparse": sparse, "dense": dense})
         with self._lock:
-            self._options = Options.of(told)
+            self._options = replace(self._options, sparse=changed.sparse, dense=changed.dense)
             if self._engine is not None:
                 self._engine.switch(self._options)
             self._identify()
@@ -192,59 +206,40 @@ class VLLMReader:
     def _no_room(self, tokens: int) -> str:
         """Why a text cannot be scored, as the guesses for all tokens of a step are held at once; empty where it can."""
         self._loaded()
-        step = min(tokens, self._chunk)
+        step = min(tokens, self._setup.chunk)
         needs, free = self._size.scoring(step), memories.free()
         if needs <= free:
             return ""
         return (
             f"scoring {step:,} tokens in a step takes {needs / 2**30:.2f} GiB, {free / 2**30:.2f} are free: "
-            f"open {self.facts.name} with a smaller chunk, e.g. chunk={max(64, self._chunk // 8)}"
+            f"open {self.facts.name} with a smaller chunk, e.g. chunk={max(64, self._setup.chunk // 8)}"
         )
 
     def _keys(self) -> int:
-        return self._size.keys(self._window, self._memory, memories.free(), self.facts.name)
+        return self._size.keys(self._setup.window, self._memory, memories.free(), self.facts.name)
 
     def _loaded(self) -> Engine:
         if self._engine is None:
             from ragctx.readers.vllm_engine import Engine
 
-            self._engine = Engine(
-                self._checkpoint.folder,
-                self._options,
-                dtype=self._dtype,
-                window=self._window,
-                keys=self._keys(),
-                batch=self.batch,
-                chunk=self._chunk,
-                threads=self._threads,
-            )
+            self._engine = Engine(replace(self._setup, keys=self._keys()), self._options)
             self._measure(self._engine)
         return self._engine
 
     def _measure(self, engine: Engine) -> None:
         if self.facts.speed is None:
-            speed = measure(engine, self._window)
+            speed = measure(engine, self._setup.window)
             speeds.keep(self._speed_key, speed)
             self.facts = replace(self.facts, speed=speed)
 
     def _identify(self) -> None:
         loops = ":loops" if self._loops else ""
-        identity = f"vllm:{self._checkpoint.identity}:{self._dtype}:{self._options.fingerprint}{loops}"
-        self._speed_key = f"vllm:{self._checkpoint.identity}:{self._dtype}:{self._threads or 'all'}"
+        own = f"vllm:{self._checkpoint.identity}:{self._setup.dtype}"
+        yarn = f":{self._positions}" if self._positions and not self._options.dual else ""
+        identity = f"{own}:{self._options.fingerprint}{yarn}{loops}"
+        self._speed_key = f"{own}:{self._setup.threads or 'all'}"
         speed = self.facts.speed or speeds.known(self._speed_key)
         self.facts = replace(self.facts, identity=identity, speed=speed)
-
-
-def _window(checkpoint: Checkpoint, asked: int | None) -> int:
-    """Tokens of a request: as asked, or as the configuration says; vLLM slides windows that slide by itself."""
-    import json
-
-    config = json.loads((checkpoint.folder / "config.json").read_text("utf-8"))
-    longest = (config.get("text_config") or config).get("max_position_embeddings")
-    window = asked or longest or checkpoint.window
-    if not window:
-        raise ConfigError(f"{checkpoint.folder.name} does not tell its window: give window=TOKENS")
-    return int(window)
 
 
 def missing(model: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ragctx.attention.vllm.counts import Counts
 from ragctx.attention.vllm.options import Options
 from ragctx.errors import ConfigError
 from ragctx.readers import vllm_params as params
-from ragctx.readers.vllm_loading import load
+from ragctx.readers.vllm_loading import Setup, load
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,44 +23,28 @@ if TYPE_CHECKING:
     from ragctx.readers.writing import Writing
 
 
+_open: set[int] = set()  # engines of this process
+
+
 class Engine:
     """One model in vLLM.
 
     Args:
-        folder: checkpoint folder.
-        options: how it attends.
-        dtype: of weights, keys and values.
-        window: tokens of a request at most. keys: bytes for keys and values.
-        batch: requests computed at once. chunk: prompt tokens computed in a step.
-        threads: of the process; None leaves them as they are.
+        setup: what it is loaded with. options: how it attends.
 
     Raises:
         MissingExtra: vLLM is not installed.
         ConfigError: it does not load, or attends by another backend than `options` need.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        options: Options,
-        *,
-        dtype: str,
-        window: int,
-        keys: int,
-        batch: int,
-        chunk: int,
-        threads: int | None,
-    ) -> None:
+    def __init__(self, setup: Setup, options: Options) -> None:
         self._numbers = count()
-        self._llm: Any = load(folder, options, dtype, window, keys, batch, chunk, threads)
+        self._llm: Any = load(setup, options)
         self._engine: Any = self._llm.llm_engine
         self.options = options
-        if self._attends:
+        _open.add(id(self))
+        if not options.plain:
             self.switch(options)
-
-    @property
-    def _attends(self) -> bool:
-        return self.options.sparse is not None or self.options.dense == "own"
 
     def switch(self, options: Options) -> None:
         """Attend by other options from the next request on.
@@ -77,6 +60,12 @@ class Engine:
         """What the attention did since it was last switched."""
         [counted] = self._llm.apply_model(check.counts)
         return counted if isinstance(counted, Counts) else Counts()
+
+    @property
+    def refused(self) -> str:
+        """Why our kernel serves some layers not; empty where it serves all."""
+        [layers] = self._llm.apply_model(check.layers)
+        return "; ".join(sorted({layer.refused for layer in layers if layer.refused}))
 
     def write(self, writings: Mapping[int, Writing], cached: bool = True) -> dict[int, int]:
         """Write all answers to their end, prompts that begin alike one after the other.
@@ -117,13 +106,15 @@ class Engine:
         return [found[i] for i in range(len(scorings))]
 
     def close(self) -> None:
-        """Release weights, keys and values."""
-        from vllm.distributed import cleanup_dist_env_and_memory
-
+        """Release weights, keys and values, and after the last engine what all of this process share."""
         self._engine.engine_core.shutdown()
         del self._llm, self._engine
+        _open.discard(id(self))
         gc.collect()
-        cleanup_dist_env_and_memory()
+        if not _open:
+            from vllm.distributed import cleanup_dist_env_and_memory
+
+            cleanup_dist_env_and_memory()
 
     def _outputs(self, asked: Sequence[tuple[int, NDArray[np.int32], Any]]) -> Iterator[tuple[int, Any]]:
         """What the engine says of each request as it goes; whatever is left is dropped when nobody listens any more.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,30 @@ COMPANIONS = ("torchvision", "torchaudio", "torchcodec")
 _FAILS = (AssertionError, ImportError, OSError, RuntimeError, TypeError, ValueError)
 
 
-def load(
-    folder: Path, options: Options, dtype: str, window: int, keys: int, batch: int, chunk: int, threads: int | None
-) -> Any:  # noqa: ANN401 - vLLM's own type
-    """A model in vLLM's engine, in this process; arguments as for `Engine`.
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a model is loaded with.
+
+    Attributes:
+        folder: of the checkpoint. dtype: of weights, keys and values.
+        window: tokens of a request at most. keys: bytes for keys and values.
+        batch: requests computed at once. chunk: prompt tokens computed in a step.
+        threads: of the process; None leaves them as they are.
+        overrides: of the checkpoint's configuration.
+    """
+
+    folder: Path
+    dtype: str
+    window: int
+    keys: int
+    batch: int
+    chunk: int
+    threads: int | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load(setup: Setup, options: Options) -> Any:  # noqa: ANN401 - vLLM's own type
+    """A model in vLLM's engine, in this process.
 
     Raises:
         MissingExtra: vLLM is not installed. ConfigError: it does not load.
@@ -35,34 +56,37 @@ def load(
         raise MissingExtra("the vllm reader", extra, "vllm")
     with LOADING, _one_process():
         _import()
-        if threads is not None:  # once vLLM has loaded it takes no such setting any more
-            _torch().set_num_threads(threads)
-        return _loaded(folder, options, dtype, window, keys, batch, chunk)
+        if setup.threads is not None:  # once vLLM has loaded it takes no such setting any more
+            _torch().set_num_threads(setup.threads)
+        return _loaded(setup, options)
 
 
-def _loaded(folder: Path, options: Options, dtype: str, window: int, keys: int, batch: int, chunk: int) -> Any:  # noqa: ANN401
+def _loaded(setup: Setup, options: Options) -> Any:  # noqa: ANN401
     from vllm import LLM
     from vllm.platforms import current_platform
 
-    plain = {"sparse": "off", "dense": options.dense, "threads": options.threads, "report": options.report}
-    ours = {"attention_config": {"backend": "CUSTOM"}} if current_platform.is_cuda() and options.sparse else {}
+    dual = asdict(options.dual) if options.dual else None
+    told = {"sparse": "off", "dense": options.dense, "threads": options.threads, "dual": dual}  # the policy comes later
+    ours = {"attention_config": {"backend": "CUSTOM"}} if current_platform.is_cuda() and not options.plain else {}
     try:
         return LLM(
-            model=str(folder),
-            dtype=dtype,
-            max_model_len=window,
-            kv_cache_memory_bytes=keys,
-            max_num_seqs=batch,
-            max_num_batched_tokens=chunk,
+            model=str(setup.folder),
+            dtype=setup.dtype,
+            max_model_len=setup.window,
+            kv_cache_memory_bytes=setup.keys,
+            max_num_seqs=setup.batch,
+            max_num_batched_tokens=setup.chunk,
             block_size=PAGE,
             enable_prefix_caching=True,
             enforce_eager=True,
             generation_config="vllm",
-            additional_config={ENTRY: plain},
+            use_tqdm_on_load=False,
+            additional_config={ENTRY: told},
+            hf_overrides=dict(setup.overrides),
             **ours,
         )
     except _FAILS as failed:
-        raise _broken(failed) or ConfigError(f"vLLM cannot load {folder.name}: {_first(failed)}") from failed
+        raise _broken(failed) or ConfigError(f"vLLM cannot load {setup.folder.name}: {_first(failed)}") from failed
 
 
 def _import() -> None:

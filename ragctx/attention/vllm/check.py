@@ -50,8 +50,14 @@ def switch(model: Any, options: Options) -> None:
 
     Keys and values that were kept under the old ones are still there: give requests another `cache_salt`, as
     `Options.fingerprint` is made for.
+
+    Raises:
+        ConfigError: a layer is not ours, or the positions were to change, for which a model has to be loaded anew.
     """
-    for layer in layers(model):
+    found = layers(model)
+    if any(layer.options is None or layer.options.dual != options.dual for layer in found):
+        raise ConfigError("positions are stretched, or not, when a model is loaded: open another reader")
+    for layer in found:
         layer.options, layer.counts = options, Counts()
 
 

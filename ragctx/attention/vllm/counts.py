@@ -42,9 +42,10 @@ class Counts:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
-        plain = (getattr(self, name) + getattr(other, name) for name in _NAMES)
+        plain = {name: getattr(self, name) + getattr(other, name) for name in _NAMES}
         names = sorted({*self.seconds, *other.seconds})
-        return Counts(*plain, {name: self.seconds.get(name, 0.0) + other.seconds.get(name, 0.0) for name in names})
+        seconds = {name: self.seconds.get(name, 0.0) + other.seconds.get(name, 0.0) for name in names}
+        return Counts(**plain, seconds=seconds)
 
     @classmethod
     def total(cls, counts: Iterable[Counts]) -> Counts:

@@ -71,10 +71,12 @@ class SparseCPUImpl(SparseImpl, CPUAttentionBackendImpl):  # type: ignore[misc]
 
     def step(self, query: torch.Tensor, cache: torch.Tensor, metadata: Any, output: torch.Tensor) -> Step:
         """The call over the pages; tokens beyond the actual ones are padding."""
-        tokens, pages = metadata.num_actual_tokens, Pages(cache, metadata.block_table)
-        rows, written = query[:tokens], output[:tokens]
+        tokens, pages, extents = metadata.num_actual_tokens, Pages(cache, metadata.block_table), extents_in(metadata)
         threads = (self.ragctx.options and self.ragctx.options.threads) or torch.get_num_threads()
-        attend = partial(kernel.attend, rows, pages, scale=self.scale, threads=threads, output=written)
+        attend = partial(kernel.attend, threads=threads)
         causal = metadata.causal is True and metadata.dynamic_causal is None
-        extents = extents_in(metadata)
-        return Step(rows, written, extents, partial(PagedKeys, pages), attend, metadata, causal)
+
+        def keys(request: int) -> PagedKeys:
+            return PagedKeys(pages, request, extents[request].keys)
+
+        return Step(query[:tokens], output[:tokens], extents, pages, keys, attend, metadata, causal)

@@ -72,6 +72,8 @@ class SparseFlashImpl(SparseImpl, FlashAttentionImpl):  # type: ignore[misc]
 
     def unfit(self, dtype: torch.dtype) -> str:
         """Why the Triton kernels take no such layer, or cannot run here."""
+        if self.ragctx_options is not None and self.ragctx_options.dual is not None:
+            return "dual chunk attention, which is not there for pages on a GPU"
         return kernel.ready(torch.device("cuda")) or kernel.supports(self.head_size, dtype)
 
     def readable(self, layout: str, page: int) -> bool:
@@ -81,11 +83,9 @@ class SparseFlashImpl(SparseImpl, FlashAttentionImpl):  # type: ignore[misc]
     def step(self, query: torch.Tensor, cache: torch.Tensor, metadata: Any, output: torch.Tensor) -> Step:
         """The call over the pages; tokens beyond the actual ones are padding."""
         tokens, extents = metadata.num_actual_tokens, extents_in(metadata)
-        rows, written = query[:tokens], output[:tokens]
-        paged = Paged.of(cache, metadata.block_table, self.layout)
-        attend = partial(kernel.attend, rows, paged, scale=self.scale, output=written)
+        paged, causal = Paged.of(cache, metadata.block_table, self.layout), metadata.causal is True
         keys = partial(_keys, paged, extents)
-        return Step(rows, written, extents, keys, attend, metadata, metadata.causal is True)
+        return Step(query[:tokens], output[:tokens], extents, paged, keys, kernel.attend, metadata, causal)
 
 
 def _keys(paged: Paged, extents: tuple[Extent, ...], request: int) -> TensorKeys:

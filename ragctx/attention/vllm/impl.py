@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragctx.attention.vllm.layer import Layer, Step
-from ragctx.attention.vllm.options import configured
+from ragctx.attention.vllm.options import Options, configured
 from ragctx.attention.vllm.report import reported
+from ragctx.attention.vllm.rotary import loaded, rotation_in
 from ragctx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ class SparseImpl:
         from vllm.config import get_current_vllm_config
 
         config = get_current_vllm_config()
-        options = configured(config.additional_config)
+        self.ragctx_options = configured(config.additional_config)
         refused = refusal(self, config) or self.unfit(config.model_config.dtype)
-        self.ragctx = Layer(options, refused, self.num_kv_heads, self.scale)
+        self.ragctx = Layer(self.ragctx_options, refused, self.num_kv_heads, self.scale)
+        self._config = config.model_config.hf_text_config
         self.layout = ""
         reported(self.ragctx)
 
@@ -64,6 +66,7 @@ class SparseImpl:
         if attn_metadata is not None and ours.options is not None:
             if not self.layout:
                 self._look(layer, key, value, kv_cache, attn_metadata)
+                self._stretch(ours.options)
             if ours.serves(partial(self.step, query, kv_cache, attn_metadata, output)):
                 return output
         parent: Any = super()
@@ -89,6 +92,18 @@ class SparseImpl:
             return
         if not self.readable(self.layout, page := cache.shape[2]):
             ours.refused = f"pages of {page} tokens laid out {self.layout}: the kernel reads {self.reads}"
+
+    def _stretch(self, options: Options) -> None:
+        """At the first call: what positions beyond training need. Without our kernel they would be wrong, not slow.
+
+        Raises:
+            ConfigError: the layer cannot be served, or the model's positions cannot be stretched.
+        """
+        if options.dual is None:
+            return
+        if self.ragctx.refused:
+            raise ConfigError(f"positions cannot be stretched here: {self.ragctx.refused}; leave out dual")
+        self.ragctx.rotation = rotation_in(self._config.to_dict(), loaded())
 
 
 def refusal(impl: Any, config: Any) -> str:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ragctx.attention.extents import Extent
     from ragctx.attention.index import BlockIndex
     from ragctx.attention.merge import Attended
-    from ragctx.attention.selection.evidence import Keys
+    from ragctx.attention.positions import Rotation
+    from ragctx.attention.selection.evidence import Evidence, Keys
 
 log = logging.getLogger(__name__)
 _told: set[str] = set()
@@ -30,8 +31,8 @@ class Step:
     Attributes:
         query: [tokens, heads, width], of all requests one after the other. output: where to write, of its shape.
         extents: of the requests; none where nothing can be said about them.
-        keys: of one request, by its number.
-        attend: our kernel over this call's keys and values.
+        held: keys and values. keys: of one request, by its number.
+        kernel: ours.
         metadata: vLLM's own of the step, the same for every layer.
         causal: whether a token sees itself and what stands before it.
     """
@@ -39,8 +40,9 @@ class Step:
     query: torch.Tensor
     output: torch.Tensor
     extents: tuple[Extent, ...]
+    held: Any
     keys: Callable[[int], Keys]
-    attend: Callable[[BlockIndex], Attended]
+    kernel: Callable[..., Attended]
     metadata: Any
     causal: bool
 
@@ -53,6 +55,7 @@ class Layer:
         options: of the engine; None where it has none of ours. They may be changed between two steps.
         refused: why our kernel can never serve this layer; empty where it can.
         heads: KV heads. scale: of the scores. number: of the layer, from 0.
+        rotation: how the model's vectors turn with their positions, where those are stretched.
     """
 
     options: Options | None
@@ -60,6 +63,7 @@ class Layer:
     heads: int
     scale: float
     number: int = 0
+    rotation: Rotation | None = None
     counts: Counts = field(default_factory=Counts)
 
     def serves(self, made: Callable[[], Step]) -> bool:
@@ -71,7 +75,7 @@ class Layer:
         options = self.options
         if options is None:
             return False
-        if options.sparse is None and options.dense == "stock":
+        if options.plain:
             return self._left("no policy")
         if self.refused:
             return self._left(self.refused)
@@ -83,25 +87,37 @@ class Layer:
         if index is None:
             return self._left("the policy covers none of the requests")
         with self.counts.clocked("own", options.clock):
-            step.attend(index)
+            self._attend(options, step, index)
         self.counts.took(index)
         return True
 
     def _index(self, options: Options, step: Step) -> BlockIndex | None:
-        index = None if options.sparse is None else options.sparse.index(self._evidence(step))
-        if index is None and options.dense == "own":
+        index = None if options.sparse is None else options.sparse.index(self._evidence(options, step))
+        if index is None and (options.dense == "own" or _stretched(options, step)):
             return dense_index(step.metadata, step.extents, self.heads)
         return index
 
-    def _evidence(self, step: Step) -> list[Any]:
+    def _evidence(self, options: Options, step: Step) -> list[Evidence]:
+        from ragctx.attention.positions.evidence import shown
         from ragctx.attention.selection.evidence import Evidence
 
         seen, at = [], 0
         for request, extent in enumerate(step.extents):
             query = step.query[at : at + extent.queries]
-            seen.append(Evidence(extent, query, step.keys(request), self.number, self.scale))
+            own = Evidence(extent, query, step.keys(request), self.number, self.scale)
+            turned = options.dual and self.rotation and extent.keys > options.dual.chunk
+            seen.append(shown(own, options.dual, self.rotation) if turned else own)  # type: ignore[arg-type]
             at += extent.queries
         return seen
+
+    def _attend(self, options: Options, step: Step, index: BlockIndex) -> None:
+        from ragctx.attention.positions import attend
+
+        if options.dual is None or self.rotation is None or not _stretched(options, step):
+            step.kernel(step.query, step.held, index, scale=self.scale, output=step.output)
+            return
+        found = attend(step.query, step.held, index, options.dual, self.rotation, step.kernel, scale=self.scale)
+        step.output.copy_(found.output)
 
     def _left(self, why: str) -> bool:
         self.counts.dense[why] += 1
@@ -109,3 +125,8 @@ class Layer:
             _told.add(why)
             log.warning("attention layer %d stays dense: %s", self.number, why)
         return False
+
+
+def _stretched(options: Options, step: Step) -> bool:
+    """Whether plain attention over this call would be another one, not only a slower one."""
+    return options.dual is not None and any(extent.keys > options.dual.chunk for extent in step.extents)

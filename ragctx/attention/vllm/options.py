@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ragctx.errors import ConfigError, UnknownName
 
 if TYPE_CHECKING:
+    from ragctx.attention.positions import DualChunk
     from ragctx.attention.selection.policy import Sparsity
 
 ENTRY = "ragctx"
@@ -24,17 +25,19 @@ class Options:
         dense: whose kernel attends densely: "stock" is vLLM's, "own" is ours where it can.
         threads: of our kernel on a CPU; 0 takes as many as torch does.
         report: a JSON file that the counts are written to while the engine runs; none where empty.
+        dual: positions beyond the training length by dual chunk attention; None leaves them as they are.
         clock: take the CPU time of selection and kernels, as the counts tell it; a little time of its own.
 
     Example:
         >>> Options.of({"sparse": "off", "dense": "own"})
-        Options(sparse=None, dense='own', threads=0, report='', clock=False)
+        Options(sparse=None, dense='own', threads=0, report='', dual=None, clock=False)
     """
 
     sparse: Sparsity | None = None
     dense: str = "stock"
     threads: int = 0
     report: str = ""
+    dual: DualChunk | None = None
     clock: bool = False
 
     def __post_init__(self) -> None:
@@ -47,19 +50,27 @@ class Options:
     def of(cls, given: object) -> Options:
         """The options of an entry: a mapping of them, or the policy alone.
 
+        A mapping tells `dual` as a mapping too: {"chunk": 6144, "local": 1024}.
+
         Raises:
-            ConfigError: an option that is none, or a policy that is none.
+            ConfigError: an option that is none, or a policy or positions that are none.
         """
         told = dict(given) if isinstance(given, Mapping) else {"sparse": given}
         known = [field.name for field in fields(cls)]
         if strange := sorted(set(told) - set(known)):
             raise UnknownName("attention option", strange[0], known)
-        return cls(**told | {"sparse": _policy(told.get("sparse", "off"))})
+        return cls(**told | {"sparse": _policy(told.get("sparse", "off")), "dual": _dual(told.get("dual"))})
+
+    @property
+    def plain(self) -> bool:
+        """Whether vLLM attends by itself throughout."""
+        return self.sparse is None and self.dual is None and self.dense == "stock"
 
     @property
     def fingerprint(self) -> str:
         """A text that is equal for two engines exactly when they attend alike."""
-        return f"{self.sparse.fingerprint if self.sparse else 'dense'}:{self.dense}"
+        positions = f":{self.dual.fingerprint}" if self.dual else ""
+        return f"{self.sparse.fingerprint if self.sparse else 'dense'}:{self.dense}{positions}"
 
 
 def _policy(given: Any) -> Sparsity | None:  # noqa: ANN401 - checked there
@@ -68,6 +79,17 @@ def _policy(given: Any) -> Sparsity | None:  # noqa: ANN401 - checked there
     from ragctx.attention.selection.policy import Sparsity
 
     return Sparsity.of(given)
+
+
+def _dual(given: Any) -> DualChunk | None:  # noqa: ANN401
+    from ragctx.attention.positions import DualChunk
+
+    if given is None or isinstance(given, DualChunk):
+        return given
+    try:
+        return DualChunk(**given)
+    except TypeError as wrong:
+        raise ConfigError(f"dual={given!r}: give chunk, local and trained, in tokens") from wrong
 
 
 def configured(additional: object) -> Options | None:

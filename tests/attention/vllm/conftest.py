@@ -54,8 +54,8 @@ def make_checkpoint(tmp_path_factory):
         torch.manual_seed(11)
         config = getattr(transformers, f"{kind}Config")(
             vocab_size=len(tokenizer), hidden_size=128, intermediate_size=192, num_hidden_layers=3,
-            num_attention_heads=4, num_key_value_heads=2, head_dim=32, max_position_embeddings=4096,
-            bos_token_id=1, eos_token_id=2, initializer_range=0.12, **more,
+            num_attention_heads=4, num_key_value_heads=2, head_dim=32, bos_token_id=1, eos_token_id=2,
+            initializer_range=0.12, **{"max_position_embeddings": 4096} | more,
         )  # fmt: skip
         getattr(transformers, f"{kind}ForCausalLM")(config).save_pretrained(folder)
         return folder

@@ -110,7 +110,11 @@ class _Keep:
 def _step(extents, called, causal=True):
     tokens = sum(extent.queries for extent in extents)
     query = torch.zeros(tokens, 4, 32)
-    return Step(query, query, tuple(extents), lambda request: None, called.append, SimpleNamespace(), causal)
+
+    def kernel(query, held, index, *, scale, output):
+        called.append(index)
+
+    return Step(query, query, tuple(extents), None, lambda request: None, kernel, SimpleNamespace(), causal)
 
 
 def test_a_layer_serves_what_it_can_and_counts_the_rest_by_reason():

@@ -138,3 +138,4 @@ def test_sliding_windows_stay_dense_with_a_reason(make_checkpoint, opened, ask, 
     assert reply.output_tokens == 12
     assert set(reader.counts.dense) == {"a sliding window"}
     assert reader.counts.sparse == reader.counts.own == 0
+    assert reader.note == "a sliding window"
