@@ -39,6 +39,7 @@ class Case:
         page: tokens of a page.
         share: how probable a tile is to be chosen.
         rising: how many times greater the last keys are than the first, which moves the peak along the sequence.
+        scale: of the scores; the default one where 0.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Case:
     page: int = 128
     share: float = 0.5
     rising: float = 1.0
+    scale: float = 0.0
 
 
 CASES = (
@@ -69,7 +71,7 @@ CASES = (
     Case("decoding, more heads than a program", ((1, 130),), 80, 1, 16, "float16"),
     Case("a few queries at once", ((5, 600),), 6, 2, 32, "bfloat16", "packed", 16),
     Case("wide heads", ((66, 66), (1, 90)), 2, 1, 256, "bfloat16"),
-    Case("narrow heads", ((80, 80),), 2, 1, 16, "float32"),
+    Case("narrow heads", ((80, 80),), 2, 1, 16, "float32", scale=0.6),
     Case("wide single precision", ((70, 134), (1, 64)), 2, 1, 128, "float32", "packed", 64),
 )
 
@@ -79,6 +81,7 @@ class Made:
     """The tensors of a case, on the CPU and where the kernel runs."""
 
     query: torch.Tensor
+    output: torch.Tensor | None
     held: Rows | Paged
     index: BlockIndex
     keys: list[torch.Tensor]
@@ -86,7 +89,10 @@ class Made:
 
 
 def made(case: Case, device: str) -> Made:
-    """The tensors: the query a view of a fused projection, as models hand it over, the index drawn at random."""
+    """The tensors: the query a view of a fused projection, as models hand it over, the index drawn at random.
+
+    With pages the output is given too, and lies head by head.
+    """
     import torch
 
     draw = torch.Generator().manual_seed(len(case.name))
@@ -101,9 +107,11 @@ def made(case: Case, device: str) -> Made:
     index = BlockIndex.masked(extents, case.kv_heads, masks)
     if case.layout == "rows":
         held: Rows | Paged = Rows([k.to(device) for k in keys], [v.to(device) for v in values])
+        output = None
     else:
         held = _paged(case, keys, values, device)
-    return Made(fused.to(device)[:, : case.heads], held, index, keys, values)
+        output = torch.full((case.heads, tokens, case.width), torch.nan, dtype=dtype, device=device).transpose(0, 1)
+    return Made(fused.to(device)[:, : case.heads], output, held, index, keys, values)
 
 
 def _paged(case: Case, keys: list[torch.Tensor], values: list[torch.Tensor], device: str) -> Paged:
@@ -156,10 +164,13 @@ def compared(case: Case, device: str, runs: int = 2) -> Compared:
     import torch
 
     given = made(case, device)
-    results = [attend(given.query, given.held, given.index) for _ in range(runs)]
-    exact = exactly(given.query.cpu(), given.keys, given.values, given.index)
-    first = Attended(*(part.cpu() for part in results[0]))
-    alike = all(torch.equal(first.output, result.output.cpu()) for result in results)
+    results = []
+    for _ in range(runs):
+        result = attend(given.query, given.held, given.index, scale=case.scale, output=given.output)
+        results.append(Attended(*(part.cpu().clone() for part in result)))
+    exact = exactly(given.query.cpu(), given.keys, given.values, given.index, scale=case.scale)
+    first = results[0]
+    alike = all(torch.equal(mine, its) for result in results for mine, its in zip(first, result, strict=True))
     return Compared(case, _apart(first.output, exact.output), _apart(first.lse, exact.lse), alike)
 
 

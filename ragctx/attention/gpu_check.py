@@ -96,12 +96,12 @@ def checked(device: str, runs: int = 2) -> Iterator[Compared]:
     return (compared(case, device, runs) for case in CASES)
 
 
-def times(lengths: Sequence[int], width: int = 128) -> Iterator[Timed]:
+def times(lengths: Sequence[int], device: str = "cuda", width: int = 128) -> Iterator[Timed]:
     """Prefill of whole prompts and decoding steps of eight requests, against torch's attention of the same tensors."""
     import torch
 
     def drawn(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, width, dtype=torch.bfloat16, device="cuda")
+        return torch.randn(*shape, width, dtype=torch.bfloat16, device=device)
 
     for tokens in lengths:
         query, key, value = drawn(tokens, _HEADS), drawn(tokens, _KV_HEADS), drawn(tokens, _KV_HEADS)

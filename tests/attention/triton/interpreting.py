@@ -1,7 +1,7 @@
 """Run calls in Triton's interpreter and tell what came of them, one JSON object a line.
 
 In a process of its own: whether Triton interprets or compiles is decided when it is imported, and the patches of
-`honest` are for nobody else. Called with "cases", "patches" or "mutants" and numbers of those.
+`honest` are for nobody else. Called with "cases" or "mutants" and numbers of those, or "patches", "far" or "times".
 """
 
 from __future__ import annotations
@@ -53,10 +53,34 @@ def patches(numbers):
         tell(name=name, result=result)
 
 
+def far(numbers):
+    """Pages whose place in the cache takes more than 31 bits, by the kernels as they are and with the bug."""
+    import distant
+
+    honest.bf16()
+    for name, result in distant.results():
+        tell(name=name, result=result)
+
+
+def times(numbers):
+    """What `gpu_check` times, run once each: that it runs, and over what."""
+    from ragctx.attention import gpu_check
+
+    def once(call):
+        call()
+        return 1.0
+
+    honest.bf16()
+    gpu_check._milliseconds = once
+    gpu_check._HEADS, gpu_check._KV_HEADS, gpu_check._SINKS, gpu_check._LOCAL = 4, 2, 1, 1
+    for timed in gpu_check.times([192], "cpu", width=16):
+        tell(name=timed.name, density=timed.density, ratio=timed.ratio)
+
+
 def tell(**facts):
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    {"cases": cases, "mutants": mutants, "patches": patches}[sys.argv[1]](map(int, sys.argv[2:]))
+    {each.__name__: each for each in (cases, mutants, patches, far, times)}[sys.argv[1]](map(int, sys.argv[2:]))

@@ -90,7 +90,7 @@ MUTANTS = (
 
 def planted(mutant, folder):
     """The package copied to `folder` with the bug in it, imported under a name of its own."""
-    name = f"mutant_{MUTANTS.index(mutant)}"
+    name = f"mutant_{[*MUTANTS, FAR].index(mutant)}"
     own = Path(package.__file__).parent
     (folder / name).mkdir()
     for path in own.glob("*.py"):
@@ -100,6 +100,10 @@ def planted(mutant, folder):
             text = text.replace(mutant.right, mutant.wrong)
         (folder / name / path.name).write_text(text)
     return importlib.import_module(name)
+
+
+FAR = Mutant("page numbers not widened", "tile", "last, other=0).to(tl.int64)", "last, other=0)", "", SANITIZER)
+"""Shows in a cache of more than 2^31 numbers only, see `distant.py`."""
 
 
 def outcome(mutant):

@@ -51,3 +51,17 @@ def test_planted_bugs_are_caught(told, half):
     results = told("interpreting.py", "mutants", *numbers)
     assert len(results) == len(numbers)
     assert [each for each in results if each["caught"] != each["expected"]] == []
+
+
+def test_pages_beyond_31_bits_are_found(told):
+    results = {each["name"]: each["result"] for each in told("interpreting.py", "far")}
+    assert results["as they are"] <= 1e-2
+    assert "IndexError" in results["with the bug"]
+
+
+def test_what_is_timed_on_a_gpu_runs(told):
+    results = told("interpreting.py", "times")
+    assert [each["name"] for each in results] == ["prefill of 192"] * 4 + ["decoding at 192"] * 2
+    assert results[0]["density"] == results[4]["density"] == 1.0
+    assert 0.5 < results[3]["density"] < 1.0
+    assert all(each["ratio"] == 1.0 for each in results)
