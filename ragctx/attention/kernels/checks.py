@@ -34,7 +34,10 @@ def check(
     _refuse(not (math.isfinite(scale) and scale >= 0.0), f"the scale must be a positive number, got {scale}")
     _refuse(threads < 1, f"{threads} threads: give at least one")
     _check_gradient(query, held)
-    (_check_rows if isinstance(held, Rows) else _check_pages)(query, held, index)
+    if isinstance(held, Rows):
+        _check_rows(query, held, index)
+    else:
+        _check_pages(query, held, index)
     if output is not None:
         _check_output(query, output)
 

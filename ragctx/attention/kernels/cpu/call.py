@@ -56,11 +56,14 @@ def written(
         output=output.data_ptr(), output_token=output.stride(0), output_head=output.stride(1), lse=lse.data_ptr(),
     )  # fmt: skip
     kept: list[Any] = [queries, keys, starts, blocks]
-    (_rows if isinstance(held, Rows) else _pages)(call, held, kept)
+    if isinstance(held, Rows):
+        _rows(call, held, kept)
+    else:
+        _pages(call, held, kept)
     return call, kept
 
 
-def _rows(call: Call, held: Any, kept: list[Any]) -> None:  # noqa: ANN401 - one of two, chosen above
+def _rows(call: Call, held: Rows, kept: list[Any]) -> None:
     for name, tensors in (("key_of", held.keys), ("value_of", held.values)):
         pointers = (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
         kept.append(pointers)
@@ -71,7 +74,7 @@ def _rows(call: Call, held: Any, kept: list[Any]) -> None:  # noqa: ANN401 - one
     call.strides = strides.ctypes.data
 
 
-def _pages(call: Call, held: Any, kept: list[Any]) -> None:  # noqa: ANN401 - likewise
+def _pages(call: Call, held: Pages, kept: list[Any]) -> None:
     table = held.table.contiguous()
     kept.append(table)
     call.cache, call.pages, call.most_pages = held.cache.data_ptr(), table.data_ptr(), table.shape[1]
