@@ -95,9 +95,11 @@ class Attending:
 
 
 def policy(sparse: str | Mapping[str, object] | Sparsity | None) -> Sparsity | None:
-    """The policy of an option, as `Sparsity.of` takes it; None for "off"."""
+    """The policy of an option: "off" is none, what has a fingerprint is one already, `Sparsity.of` takes the others."""
     if sparse is None or sparse == "off":
         return None
+    if not isinstance(sparse, str | Mapping) and hasattr(sparse, "fingerprint"):
+        return sparse
     from ragctx.attention.selection.policy import Sparsity
 
     return Sparsity.of(sparse)

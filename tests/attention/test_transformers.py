@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from ragctx.attention import BlockIndex
 from ragctx.attention.positions import DualChunk
 from ragctx.errors import ConfigError
 
@@ -219,3 +221,106 @@ def test_chunks_without_a_policy_are_causal():
     install(model, "off")
     for chunk in (0, 1, 40, 64):
         assert torch.allclose(logits(model, ids, chunk), wanted, atol=1e-4)
+
+
+@dataclass(frozen=True)
+class Keeps:
+    """A policy by positions alone: the first tile, the own, and every `each`th; dense up to `gate` tokens."""
+
+    each: int = 3
+    gate: int = 0
+    fingerprint: str = "keeps"
+
+    def rows(self, extent, heads):
+        def chosen(request, head, tile):
+            return [n for n in range(tile + 1) if n in (0, tile) or (n + head) % self.each == 0]
+
+        return BlockIndex.chosen([extent], heads, chosen)
+
+    def index(self, seen):
+        [one] = seen
+        assert one.query.shape[0] == one.extent.queries
+        assert one.keys.means().shape[1] == one.kv_heads == one.query.shape[1] // one.group
+        return self.rows(one.extent, one.kv_heads) if one.extent.keys > self.gate else None
+
+
+def masked(model, policy):
+    """The model with the policy's tiles as a mask over plain attention, by transformers' own sdpa."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    from ragctx.attention import Extent
+
+    def attend(module, query, key, value, mask, **others):
+        extent = Extent(query.shape[2], key.shape[2])
+        index = policy.rows(extent, key.shape[1])
+        seen = torch.zeros(key.shape[1], extent.queries, extent.keys, dtype=torch.bool)
+        for head in range(key.shape[1]):
+            for tile in range(extent.tiles):
+                begin, end = (place - extent.first for place in extent.tile(tile))
+                for block in index.row(0, head, tile).tolist():
+                    seen[head, begin:end, block * 64 : block * 64 + 64] = True
+        seen = (seen.tril(extent.first)).repeat_interleave(query.shape[1] // key.shape[1], 0)[None]
+        return sdpa_attention_forward(module, query, key, value, seen, **others)
+
+    transformers.AttentionInterface.register("tiles_by_mask", attend)
+    model.set_attn_implementation("tiles_by_mask")
+    return model
+
+
+@pytest.mark.parametrize("kind", ["llama", "llama-64", "qwen2"])
+def test_a_policy_in_prefill_and_steps(kind):
+    from ragctx.attention.transformers import install
+
+    ids, policy = text(330), Keeps()
+    model = masked(build(kind), policy)
+    wanted, words = logits(model, ids), written(model, ids)
+    model = build(kind)
+    assert not torch.allclose(logits(model, ids), wanted, atol=1e-2)  # the policy does leave something out
+    attending = install(model, policy, threads=1)
+    for chunk in (0, 64, 128):
+        assert torch.allclose(logits(model, ids, chunk), wanted, atol=2e-3)
+    assert written(model, ids) == words == written(model, ids)
+    assert attending.counts.sparse > 0
+    assert attending.counts.density < 0.8
+    assert attending.fingerprint == "keeps"
+
+
+@pytest.mark.parametrize("kind", ["llama", "llama-64", "qwen3"])
+def test_at_full_budget_the_answer_is_the_models_own(kind):
+    from ragctx.attention.transformers import install
+
+    ids, model = text(200, rows=2), build(kind)
+    wanted = written(model, ids)
+    attending = install(model, Keeps(each=1), threads=1)
+    assert written(model, ids) == wanted
+    assert attending.counts.own > 0
+    assert attending.counts.sparse == 0
+
+
+def test_what_the_policy_does_not_cover_is_dense():
+    from ragctx.attention.transformers import install
+
+    ids, model = text(190), build("llama")
+    wanted = logits(model, ids, 64)
+    attending = install(model, Keeps(gate=1000))
+    assert torch.equal(logits(model, ids, 64), wanted)
+    assert attending.counts.dense["the policy does not cover it"] == 2 * 3  # two layers, three chunks
+    assert attending.counts.own == attending.counts.sparse == 0
+
+
+def test_a_policy_and_positions_together():
+    from ragctx.attention.transformers import install
+
+    ids, model = text(400), build("llama-64")
+    attending = install(model, Keeps(each=1), dual=DUAL, threads=1)
+    everything = logits(model, ids)
+    assert attending.counts.own == 2
+    alone = build("llama-64")
+    install(alone, "off", dual=DUAL, threads=1)
+    assert torch.allclose(everything, logits(alone, ids), atol=1e-4)
+    attending = install(model, Keeps(), dual=DUAL, threads=1)
+    assert attending.fingerprint == "keeps:dual(192,64,0)"
+    few = logits(model, ids)
+    assert attending.counts.sparse == 2
+    assert not torch.allclose(few, everything, atol=1e-2)
+    assert torch.allclose(logits(model, ids, 128), few, atol=2e-3)

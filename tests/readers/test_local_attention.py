@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
 import pytest
 
@@ -10,6 +11,7 @@ pytest.importorskip("torch")
 
 import torch
 
+from ragctx.attention import BlockIndex
 from ragctx.errors import ConfigError
 from ragctx.readers import open_model
 from ragctx.readers.local_attention import LocalAttention
@@ -133,3 +135,61 @@ def test_positions_that_are_none(positions):
 def test_positions_need_a_window():
     with pytest.raises(ConfigError, match="does not tell its window"):
         LocalAttention.of("off", "dual:4", None)
+
+
+@dataclass(frozen=True)
+class Keeps:
+    """A policy by positions alone: the first tile, the own, and every `each`th, of texts above `gate` tokens."""
+
+    each: int = 3
+    gate: int = 100
+
+    @property
+    def fingerprint(self):
+        return f"keeps({self.each},{self.gate})"
+
+    def index(self, seen):
+        [one] = seen
+        if one.extent.keys <= self.gate:
+            return None
+
+        def chosen(request, head, tile):
+            return [n for n in range(tile + 1) if n in (0, tile) or n % self.each == 0]
+
+        return BlockIndex.chosen([one.extent], one.kv_heads, chosen)
+
+
+def test_at_full_budget_the_answers_are_the_same(checkpoint):
+    document = words(300, 4)
+    asked = [request(f"{document} {question}") for question in ("why", "when is the rent due")] + [request("keys")]
+    plainly = open_model(f"local:{checkpoint}")
+    reader = open_model(f"local:{checkpoint}", sparse=Keeps(each=1), chunk=100)
+    assert reader.facts.identity != plainly.facts.identity
+    assert texts(reader, asked) == texts(plainly, asked)
+    assert reader._model.attending.counts.own > 0
+    assert reader._model.attending.counts.dense["the policy does not cover it"] > 0  # the short one
+
+
+def test_a_policy_answers_alike_with_and_without_what_is_kept(checkpoint):
+    document = words(400, 5)
+    asked = [request(f"{document} {question}") for question in ("why", "when is the rent due", "and the keys")]
+    fresh = [texts(open_model(f"local:{checkpoint}", sparse=Keeps()), [ask])[0] for ask in asked]
+    reader = open_model(f"local:{checkpoint}", sparse=Keeps(), chunk=128)
+    replies = reader.serve(asked, lambda i, text: None)
+    assert [reply.text for reply in replies] == fresh
+    assert sum(reply.cached_tokens > 300 for reply in replies) == 2
+    assert texts(reader, asked[::-1]) == fresh[::-1]
+    assert reader._model.attending.counts.density < 0.9
+    assert fresh != texts(open_model(f"local:{checkpoint}"), asked)
+    prefix = document[:900]
+    scores = [
+        one.serve([Score(prefix, " three months")], lambda i, text: None)[0].logprobs
+        for one in (reader, open_model(f"local:{checkpoint}", sparse=Keeps(), share=False))
+    ]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-3)
+
+
+def test_policies_are_other_models(checkpoint):
+    options = [{}, {"sparse": Keeps()}, {"sparse": Keeps(each=4)}, {"sparse": Keeps(), "positions": "dual:2"}]
+    readers = [open_model(f"local:{checkpoint}", **given) for given in options]
+    assert len({reader.facts.identity for reader in readers}) == len(options)
