@@ -106,15 +106,15 @@ class Engine:
         return [found[i] for i in range(len(scorings))]
 
     def close(self) -> None:
-        """Release weights, keys and values, and after the last engine what all of this process share."""
-        self._engine.engine_core.shutdown()
-        del self._llm, self._engine
+        """Release weights, keys and values, and with the last engine what all of this process share."""
+        client = self._engine.engine_core
         _open.discard(id(self))
+        if _open:
+            _released(client)
+        else:
+            client.shutdown()
+        del self._llm, self._engine, client
         gc.collect()
-        if not _open:
-            from vllm.distributed import cleanup_dist_env_and_memory
-
-            cleanup_dist_env_and_memory()
 
     def _outputs(self, asked: Sequence[tuple[int, NDArray[np.int32], Any]]) -> Iterator[tuple[int, Any]]:
         """What the engine says of each request as it goes; whatever is left is dropped when nobody listens any more.
@@ -131,6 +131,15 @@ class Engine:
                     yield names[output.request_id], output
         finally:
             self._engine.abort_request(list(names))
+
+
+def _released(client: Any) -> None:  # noqa: ANN401 - vLLM's own type
+    """What vLLM's own shutdown does, but for the process groups: it would take them from the other engines too."""
+    client._finalizer.detach()
+    core = client.engine_core
+    core.structured_output_manager.clear_backend()
+    core.model_executor.shutdown()
+    core.scheduler.shutdown()
 
 
 def _taken(writing: Writing, output: Any) -> bool:  # noqa: ANN401 - vLLM's own type

@@ -132,12 +132,23 @@ def test_facts_tell_policy_speed_and_kinds(reader):
     assert reader.facts.identity != before
 
 
-def test_the_longlingua_compressor_can_score_with_it(reader):
-    from ragctx.models import pieces_of
+@pytest.mark.parametrize("form", ["fast", "iterative"])
+def test_longllmlingua_keeps_the_same_words_with_it_as_with_the_local_reader(reader, local, form):
+    from ragctx.compressors.longllmlingua import LongLLMLingua
+    from ragctx.models import Models
+    from ragctx.types import Context, Passage, Question, Span
+    from ragctx.work import run
 
-    pieces = pieces_of(reader.facts)
-    ids, offsets = pieces.pieces("the rent is due")
-    [scores] = reader.serve([Score(tuple(ids[:2]), tuple(ids[2:]), whole=True)], lambda i, text: None)
-    assert len(scores.before) == 2
-    assert scores.tokens == tuple(ids[2:])
-    assert len(offsets) == len(ids)
+    texts = {
+        "rent": "the rent of the wharf is due on the first day of each month " * 5,
+        "pets": "dogs are in the city and the keys were never mentioned by anybody " * 5,
+        "notice": "the notice period is three months and not a day more than that " * 5,
+    }
+    context = Context(tuple(Passage(text, (Span(name, 0, len(text)),), name) for name, text in texts.items()))
+    kept = []
+    for scorer in (reader, local):
+        models = Models({"reader": scorer.facts, "scorer": scorer.facts})
+        work = LongLLMLingua(form).compress(Question("when is the rent due"), context, 120, models)
+        kept.append(run(work, lambda requests, scorer=scorer: scorer.serve(requests, lambda i, text: None)))
+    assert [passage.text for passage in kept[0].passages] == [passage.text for passage in kept[1].passages]
+    assert 0 < sum(len(passage.text) for passage in kept[0].passages) < sum(map(len, texts.values()))
