@@ -78,4 +78,5 @@ def _pages(call: Call, held: Pages, kept: list[Any]) -> None:
     table = held.table.contiguous()
     kept.append(table)
     call.cache, call.pages, call.most_pages = held.cache.data_ptr(), table.data_ptr(), table.shape[1]
-    call.page, call.block_stride, call.head_stride = held.cache.shape[2], *held.cache.stride()[:2]
+    call.page = held.cache.shape[2]
+    call.block_stride, call.head_stride = held.cache.stride(0), held.cache.stride(1)
