@@ -6,8 +6,9 @@ The plug-in is found by its entry point in `vllm.general_plugins` and does nothi
     vllm serve MODEL --additional-config '{"ragctx": {"sparse": "auto", "report": "counts.json"}}'   # as a server
 
 On a CPU start a server with VLLM_CPU_OMP_THREADS_BIND=nobind (and OMP_NUM_THREADS as you like): where vLLM binds its
-threads to cores, those of our kernel would all share the first one's. On a GPU also name the backend: `attention_config={"backend": "CUSTOM"}`, `--attention-backend CUSTOM`. Whatever a
-policy or a kernel does not cover goes to vLLM's own attention, and is counted with the reason (`Counts`).
+threads to cores, those of our kernel would all share the first one's. On a GPU also name the backend:
+`attention_config={"backend": "CUSTOM"}`, or `--attention-backend CUSTOM`. Whatever a policy or a kernel does not cover
+goes to vLLM's own attention, and is counted with the reason (`Counts`).
 """
 
 from ragctx.attention.vllm.counts import Counts
