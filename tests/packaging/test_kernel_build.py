@@ -37,6 +37,16 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "source"
 
 
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A compiler that ends with an error at a flag that it does not know."""
+    script = tmp_path / "older"
+    refused = '*" -mavx512bf16 "*|*" -mavx512f "*|*" -mavx2 "*'
+    script.write_text(f'#!/bin/sh\ncase " $* " in {refused}) exit 1;; esac\nexec {COMPILER} "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     done = subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -68,12 +78,7 @@ def test_without_a_compiler_the_installation_succeeds(source: Path, tmp_path: Pa
 
 
 @needs_compiler
-def test_a_compiler_without_an_instruction_set_builds_the_others(source: Path, tmp_path: Path) -> None:
-    """As an older one, which ends with an error at a flag that it does not know."""
-    older = tmp_path / "older"
-    refused = '*" -mavx512bf16 "*|*" -mavx512f "*|*" -mavx2 "*'
-    older.write_text(f'#!/bin/sh\ncase " $* " in {refused}) exit 1;; esac\nexec {COMPILER} "$@"\n')
-    older.chmod(0o755)
+def test_a_compiler_without_an_instruction_set_builds_the_others(source: Path, tmp_path: Path, older: Path) -> None:
     target = tmp_path / "target"
     install(source, target, CC=str(older), CXX=str(older))
     assert libraries([str(path) for path in target.rglob("*.so")]) == {"portable"}
@@ -101,7 +106,7 @@ def test_the_wheel_of_a_source_archive_has_them_all(source: Path, tmp_path: Path
 
 
 @needs_compiler
-def test_an_editable_installation_builds_beside_the_sources(source: Path) -> None:
-    """What `pip install -e .` does, short of telling the environment of it."""
-    run(sys.executable, "setup.py", "build_ext", "--inplace", cwd=source, CFLAGS="-w")
-    assert "portable" in libraries([str(path) for path in (source / FOLDER).glob("*.so")])
+def test_an_editable_installation_has_it_beside_the_sources(source: Path, tmp_path: Path, older: Path) -> None:
+    hook = "import sys; from setuptools.build_meta import build_editable as hook; hook(sys.argv[1])"  # what pip calls
+    run(sys.executable, "-c", hook, str(tmp_path), cwd=source, CC=str(older), CXX=str(older))
+    assert libraries([str(path) for path in (source / FOLDER).glob("*.so")]) == {"portable"}

@@ -25,6 +25,14 @@ KERNELS = [
 ] + [pytest.param(torch_tiles.attend, dtype, id=f"torch-{dtype}") for dtype in (F32, BF16)]
 
 
+@pytest.fixture(autouse=True)
+def _asked_anew():
+    """What was found of the machine is forgotten before and after a test that changes it."""
+    libraries.running.cache_clear()
+    yield
+    libraries.running.cache_clear()
+
+
 LIMIT = {F32: 1e-5, BF16: 1e-2}
 
 
@@ -176,6 +184,7 @@ def test_where_nothing_is_built_torch_stands_in_by_name(monkeypatch, tmp_path):
 def test_a_machine_without_avx512_takes_what_it_has(monkeypatch):
     monkeypatch.setattr(libraries, "_features", lambda: 1)
     assert set(libraries.running()) <= {"avx2", "portable"}
+    libraries.running.cache_clear()
     monkeypatch.setattr(libraries, "_features", lambda: 0)
     assert libraries.running() == ("portable",)
 

@@ -29,8 +29,9 @@ def built() -> tuple[str, ...]:
     return tuple(name for name in SETS if path(name).exists())
 
 
+@cache  # it is asked at every call
 def running() -> tuple[str, ...]:
-    """Those of them that the running machine has."""
+    """Those of them that the running machine has, as the process found it."""
     has = _features() if "portable" in built() else 0
     return tuple(name for name in built() if name == "portable" or has & _BITS[name])
 
