@@ -74,7 +74,7 @@ def test_an_unknown_layout_is_refused():
         kernels.Paged.of(torch.zeros(2, 2, 2, 2), torch.zeros(1, 1), "kv-first")
 
 
-def test_a_page_that_no_tile_holds_is_refused():
+def test_a_page_that_no_tile_holds_is_refused(anywhere):
     cache, table = torch.zeros(2, 5, 48, 1, 16), torch.zeros(1, 2, dtype=torch.int32)
     with pytest.raises(ConfigError, match="pages of 48"):
         kernels.attend(
@@ -103,9 +103,12 @@ def call(query=(70, 4, 16), key=(70, 2, 16), dtype=torch.float32, **changes):
         ({"query": (69, 4, 16)}, "70 queries and 2 KV heads"),
         ({"query": (70, 3, 16)}, "2 KV heads"),
         ({"key": (71, 2, 16)}, "the rows are"),
+        ({"key": (70, 32)}, "the rows are"),
         ({"output": torch.zeros(70, 4, 8)}, "the output is"),
-        ({"output": torch.zeros(70, 16, 4).transpose(1, 2)}, "must be dense"),
+        ({"output": torch.zeros(70, 16, 4).transpose(1, 2)}, "last dense"),
         ({"scale": -1.0}, "positive"),
+        ({"scale": float("nan")}, "positive"),
+        ({"query": (70, 64), "key": (70, 2, 64)}, "queries are"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(anywhere, changes, why):
@@ -116,10 +119,11 @@ def test_tensors_that_do_not_fit_are_refused(anywhere, changes, why):
 @pytest.mark.parametrize(
     ("cache", "table", "why"),
     [
-        ((2, 5, 32, 3, 16), (1, 3), "do not fit pages"),
-        ((2, 5, 32, 2, 32), (1, 3), "do not fit pages"),
-        ((2, 5, 32, 2, 16), (1, 2), "70 keys do not fit"),
-        ((2, 5, 32, 2, 16), (0, 3), "for 1 requests"),
+        ((2, 5, 32, 3, 16), (1, 3), "pages of 2 KV heads of 16"),
+        ((2, 5, 32, 2, 32), (1, 3), "pages of 2 KV heads of 16"),
+        ((2, 5, 32, 2, 16), (1, 2), "of 70 keys do not fit a table"),
+        ((2, 5, 32, 2, 16), (0, 3), "1 requests of"),
+        ((2, 5, 32, 2, 16), (1, 3, 1), "page table is"),
     ],
 )
 def test_pages_that_do_not_fit_are_refused(anywhere, cache, table, why):

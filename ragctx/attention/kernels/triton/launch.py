@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ragctx.attention.index import BlockIndex
 from ragctx.attention.kernels.held import Pages, Rows
 from ragctx.attention.kernels.triton import language, shapes
+from ragctx.attention.kernels.triton.checks import check
 from ragctx.attention.kernels.triton.decode import decode
 from ragctx.attention.kernels.triton.merge import merge
 from ragctx.attention.kernels.triton.pages import Addressed, Paged, addressed
@@ -89,8 +90,11 @@ def attend(
     """
     import torch
 
+    why = ready(query.device) or supports(query.shape[-1], query.dtype)
+    if why:
+        raise ConfigError(why)
+    check(query, held, index, scale, output)
     told = addressed(held)
-    _check(query, told, held, index, scale, output)
     written = torch.empty_like(query, memory_format=torch.contiguous_format) if output is None else output
     lse = torch.empty(query.shape[:2], dtype=torch.float32, device=query.device)
     group, amd = query.shape[1] // index.heads, torch.version.hip is not None
@@ -156,40 +160,3 @@ class _Call:
             "page": self.told.page, "precision": precision(self.query.dtype),
             "num_warps": shape.warps, "num_stages": shape.stages, "enable_fp_fusion": True,
         }  # fmt: skip
-
-
-def _check(
-    query: torch.Tensor, told: Addressed, held: Rows | Pages | Paged, index: BlockIndex, scale: float,
-    output: torch.Tensor | None,
-) -> None:  # fmt: skip
-    wrong = ready(query.device) or supports(query.shape[-1], query.dtype) or _unfit(query, told, held, index)
-    if not wrong and (query.stride(-1) != 1 or (output is not None and output.stride(-1) != 1)):
-        wrong = "the last dimension of query and output must be dense"
-    if not wrong and output is not None and (output.shape, output.dtype) != (query.shape, query.dtype):
-        wrong = f"the output is {tuple(output.shape)} {output.dtype}, the query {tuple(query.shape)} {query.dtype}"
-    if not wrong and scale < 0:
-        wrong = f"a scale of {scale}: it must be positive"
-    if wrong:
-        raise ConfigError(wrong)
-
-
-def _unfit(query: torch.Tensor, told: Addressed, held: Rows | Pages | Paged, index: BlockIndex) -> str:
-    """What of query, keys and index does not fit; empty where all does."""
-    import torch
-
-    tensors = (told.keys, told.values)
-    if any((part.dtype, part.device) != (query.dtype, query.device) for part in tensors):
-        return f"query {query.dtype} on {query.device}, keys {told.keys.dtype} on {told.keys.device}: make them alike"
-    queries, width = sum(extent.queries for extent in index.extents), query.shape[2]
-    if query.shape[0] != queries or query.shape[1] % index.heads:
-        return f"the index is of {queries} queries and {index.heads} KV heads, the query is {tuple(query.shape)}"
-    if isinstance(held, Rows):
-        wanted = [(extent.keys, index.heads, width) for extent in index.extents]
-        given = [[tuple(part.shape) for part in parts] for parts in (held.keys, held.values)]
-        return "" if given == [wanted, wanted] else f"the index is of keys {wanted}, the rows are {given[0]}"
-    longest, room = max(extent.keys for extent in index.extents), told.table.shape[-1] * told.page
-    if any((part.shape[1], part.shape[3]) != (index.heads, width) for part in tensors) or room < longest:
-        return f"{index.heads} KV heads of {width} and {longest} keys do not fit pages {tuple(told.keys.shape)}"
-    table = told.table
-    fits = table.ndim == 2 and len(table) >= len(index.extents) and table.dtype == torch.int32
-    return "" if fits else f"a table {table.dtype} {tuple(table.shape)} for {len(index.extents)} requests"

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragctx.attention.extents import BLOCK
 from ragctx.attention.kernels.held import Pages, Rows
 from ragctx.errors import ConfigError, UnknownName
 
@@ -149,17 +148,11 @@ class Addressed:
 
 
 def addressed(held: Rows | Pages | Paged) -> Addressed:
-    """Rows or pages as a kernel takes them; the rows of several requests are copied into one tensor.
-
-    Raises:
-        ConfigError: the page size fits no tile.
-    """
+    """Rows or pages as a kernel takes them; the rows of several requests are copied into one tensor."""
     if isinstance(held, Rows):
         return _rows(held)
     paged = Paged.of(held.cache, held.table, "transposed") if isinstance(held, Pages) else held
     page = paged.keys.shape[2]
-    if page < 1 or (page % BLOCK and BLOCK % page):
-        raise ConfigError(f"pages of {page} tokens: a tile of {BLOCK} must hold whole pages, or a page whole tiles")
     strides = (*paged.keys.stride(), *paged.values.stride())
     table = paged.table if paged.table.stride(-1) == 1 else paged.table.contiguous()
     return Addressed(paged.keys, paged.values, table, page, strides)
