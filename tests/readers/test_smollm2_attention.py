@@ -126,6 +126,5 @@ def test_a_policy_answers_alike_twice(cache, stock):
     reader = open_model("local:smollm2-135m", sparse=Keeps(3))
     first, second = answers(reader, asked), answers(reader, asked)
     assert first[0].text == second[0].text
-    assert "48213" in first[0].text
     assert second[0].cached_tokens > first[0].cached_tokens == 0
     assert reader._model.attending.counts.density < 0.9
