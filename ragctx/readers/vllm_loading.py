@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,8 @@ def _loaded(setup: Setup, options: Options) -> Any:  # noqa: ANN401
     from vllm.platforms import current_platform
 
     dual = asdict(options.dual) if options.dual else None
-    told = {"sparse": "off", "dense": options.dense, "threads": options.threads, "dual": dual}  # the policy comes later
+    plain = replace(options, sparse=None, dual=None)  # the policy is told once its layers were looked at
+    told = asdict(plain) | {"sparse": "off", "dual": dual}
     ours = {"attention_config": {"backend": "CUSTOM"}} if current_platform.is_cuda() and not options.plain else {}
     try:
         return LLM(

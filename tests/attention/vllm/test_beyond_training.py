@@ -42,9 +42,10 @@ def test_dual_chunks_and_a_policy_go_together(short, opened, ask, prompt):
 def test_in_bfloat16_our_dense_attention_is_vllms_too(checkpoint, opened):
     from ragctx.work import Score
 
-    reader = opened(checkpoint, sparse="off", dtype="bfloat16", chunk=512)
+    reader = opened(checkpoint, sparse="off", dtype="bfloat16", chunk=512, clock=True)
     asked = Score("the notice period is three months and " * 60, "the rent is due on the first day", whole=True)
     [stock] = reader.serve([asked], lambda i, text: None)
+    assert reader.counts.seconds["stock"] > 0
     reader.attend("off", "own")
     [own] = reader.serve([asked], lambda i, text: None)
     assert reader.counts.own > 0
