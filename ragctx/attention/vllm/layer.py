@@ -105,8 +105,9 @@ class Layer:
         for request, extent in enumerate(step.extents):
             query = step.query[at : at + extent.queries]
             own = Evidence(extent, query, step.keys(request), self.number, self.scale)
-            turned = options.dual and self.rotation and extent.keys > options.dual.chunk
-            seen.append(shown(own, options.dual, self.rotation) if turned else own)  # type: ignore[arg-type]
+            if options.dual and self.rotation:  # below a chunk too, or what rows see would depend on the cut
+                own = shown(own, options.dual, self.rotation)
+            seen.append(own)
             at += extent.queries
         return seen
 

@@ -55,7 +55,7 @@ class Options:
         Raises:
             ConfigError: an option that is none, or a policy or positions that are none.
         """
-        told = dict(given) if isinstance(given, Mapping) else {"sparse": given}
+        told: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {"sparse": given}
         known = [field.name for field in fields(cls)]
         if strange := sorted(set(told) - set(known)):
             raise UnknownName("attention option", strange[0], known)

@@ -1,0 +1,14 @@
+"""Which key tiles each query tile sees: rules, one a file, and the policy that puts one to use.
+
+A rule is shown a request's queries and keys and marks tiles. The policy (`policy.Sparsity`) decides where a rule may
+decide at all, adds what is always seen, and makes the index that kernels take.
+"""
+
+from ragctx.attention.selection.pooled import Pooled
+from ragctx.attention.selection.rule import Rule
+from ragctx.attention.selection.streaming import Streaming
+
+RULES: dict[str, type[Rule]] = {rule.name: rule for rule in (Pooled, Streaming)}
+"""Rules by name."""
+
+__all__ = ["RULES"]
