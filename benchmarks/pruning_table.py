@@ -27,7 +27,9 @@ BASELINES = ("cosine", "bm25", "dslr")
 
 def lines(result: dict[str, Any]) -> list[str]:
     """The figures; answers kept and ranks by set; the language model on pruned context; arms side by side."""
-    told = [f"Taken on {result['date']}: `{result['command']}`.", "", "| figure | measured | asked |", "|---|--:|---|"]
+    few = f", at most {result['asked_of_each_set']} questions of each set" if result.get("asked_of_each_set") else ""
+    told = [f"Taken on {result['date']}: `{result['command']}`{few}."]
+    told += ["", "| figure | measured | asked |", "|---|--:|---|"]
     told += [f"| {what} | {_cell(result[name])} | {asked} |" for name, what, asked in ROWS if name in result]
     for percent in (20, 10):
         told += _kept(result, percent)

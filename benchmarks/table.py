@@ -9,6 +9,7 @@ from pathlib import Path
 
 import compression_table
 import pruning_table
+import reading_table
 
 HERE = Path(__file__).parent
 
@@ -61,6 +62,7 @@ def _cell(value: object) -> str:
 TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {
     "core": lines,
     "pruning": pruning_table.lines,
+    "reading": reading_table.lines,
     "compression": compression_table.lines,
 }
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from ragctx import registry
 from ragctx.corpus import Corpus
-from ragctx.errors import ConfigError
+from ragctx.errors import ConfigError, UnknownName
 from ragctx.folders import cache_folder
 
 if TYPE_CHECKING:
     from ragctx.contracts import Backend, Strategy
     from ragctx.engine import ReplyStore
+    from ragctx.routing import Policy
     from ragctx.types import Prices
 
 AUTO = "auto"
@@ -42,6 +43,7 @@ def backends(
     scorer: object,
     roles: Mapping[str, object],
     prices: Prices | None,
+    encoder_options: Mapping[str, object] | None = None,
 ) -> tuple[dict[str, Backend], tuple[str, ...]]:
     """Every model opened, by role, and what to tell the user about fall-backs; no weights are read yet."""
     from ragctx.encoders import open_ranker
@@ -54,7 +56,7 @@ def backends(
         # One model may play two roles: its weights are read once.
         same = ranker == RANKER and reading.facts.identity == ranking.facts.identity
         opened["ranker"] = reading if same else ranking
-    found, notes = _encoder(encoder)
+    found, notes = _encoder(encoder, encoder_options or {})
     if found is not None:
         opened["encoder"] = found
     opened |= {role: open_model(spec) for role, spec in roles.items()}
@@ -139,25 +141,91 @@ def _bundled_scorer() -> Backend | None:
     return Deferred(DEFAULT, f"{DEFAULT}:{weights}:bfloat16", 8192, frozenset({"Score"}), make)
 
 
-def _encoder(encoder: object) -> tuple[Backend | None, tuple[str, ...]]:
+def _encoder(encoder: object, options: Mapping[str, object]) -> tuple[Backend | None, tuple[str, ...]]:
     from ragctx.encoders import DEFAULT, missing, open_encoder
 
     if encoder is None:
+        if options:
+            raise ConfigError(f"without an encoder there is no {', '.join(sorted(options))}: name one, or leave it out")
         return None, ()
     if encoder != AUTO:
-        return open_encoder(encoder), ()
+        return open_encoder(encoder, **options), ()
     lacking = missing(DEFAULT)
     if lacking:
         return None, (f"hybrid retrieval is BM25 alone: no encoder; for dense retrieval: {lacking}",)
-    return open_encoder(DEFAULT), ()
+    return open_encoder(DEFAULT, **options), ()
 
 
-def strategies(chosen: Mapping[str, Strategy] | Iterable[str] | None = None) -> dict[str, Strategy]:
-    """The strategies given, those named (one name may stand alone), or one of every installed kind."""
+def strategies(
+    chosen: Mapping[str, Strategy] | Iterable[str] | None = None,
+    options: Mapping[str, Mapping[str, object]] | None = None,
+) -> dict[str, Strategy]:
+    """The strategies given, those named (one name may stand alone), or one of every installed kind.
+
+    Args:
+        chosen: see above.
+        options: for strategies made here, by name.
+
+    Raises:
+        UnknownName: no such strategy. ConfigError: no such option, or a value that it cannot have.
+    """
     if isinstance(chosen, Mapping):
+        if options:
+            raise ConfigError("options are for strategies given by name: make the others with them")
         return dict(chosen)
-    wanted = registry.names("strategies") if chosen is None else [chosen] if isinstance(chosen, str) else chosen
-    return {name: registry.make("strategies", name) for name in wanted}
+    wanted = registry.names("strategies") if chosen is None else [chosen] if isinstance(chosen, str) else list(chosen)
+    wanted = list(dict.fromkeys(registry.meant("strategies", name)[0] for name in wanted))
+    given = {registry.meant("strategies", name)[0]: held for name, held in (options or {}).items()}
+    for name in given:
+        if name not in wanted:
+            raise UnknownName("strategy", name, wanted)
+    return {name: registry.make("strategies", name, **_fitting(name, given.get(name, {}))) for name in wanted}
+
+
+def meanings(chosen: Mapping[str, Strategy] | Iterable[str] | None) -> tuple[str, ...]:
+    """Which strategies are meant by those names that are second ones, in words.
+
+    Example:
+        >>> meanings(["crag", "full"])[0][:24]
+        'crag: the clustered one '
+    """
+    if chosen is None or isinstance(chosen, Mapping):
+        return ()
+    names = [chosen] if isinstance(chosen, str) else list(chosen)
+    return tuple(note for name in names if (note := registry.meant("strategies", name)[1]))
+
+
+def considered(ways: Iterable[str], policy: Policy) -> frozenset[str]:
+    """Those that a router chooses from where nobody named any; all of them where the policy wants each named."""
+    names = frozenset(ways)
+    return names - frozenset(policy.by_name) or names
+
+
+def _fitting(name: str, given: Mapping[str, object]) -> dict[str, object]:
+    """The options with values of their own types: a list becomes the tuple that is asked for, a word no number.
+
+    Raises:
+        ConfigError: a value that the option cannot have; those that are objects cannot be written in text at all.
+    """
+    from typing import get_type_hints
+
+    from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+    if not given or not given.keys() <= registry.options("strategies", name):
+        return dict(given)  # `make` names the unknown one
+    hints, made = get_type_hints(registry.find("strategies", name)), {}
+    for option, value in given.items():
+        try:
+            made[option] = TypeAdapter(hints[option], config={"arbitrary_types_allowed": True}).validate_python(
+                value, strict=not isinstance(value, list)
+            )
+        except (ValidationError, PydanticUserError) as error:
+            raise ConfigError(f"{name}: {option}={value!r} is no {_said(hints[option])}") from error
+    return made
+
+
+def _said(hint: object) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
 def frozen(backend: Backend) -> str:

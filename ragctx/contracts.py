@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ragctx.corpus import Corpus
 from ragctx.models import ModelFacts, Models
-from ragctx.types import Answer, Context, Estimate, Line, Question
+from ragctx.types import Answer, Context, Estimate, Line, Question, Range
 from ragctx.work import Reply, Request, Work
 
 if TYPE_CHECKING:
@@ -54,7 +54,51 @@ class Retriever(Protocol):
         ...
 
     def retrieve(self, question: Question, corpus: Corpus, limit: int, models: Models) -> Work[Context]:
-        """At most `limit` chunks, best first, never more than fit the question's filter."""
+        """At most `limit` chunks, best first, never more than fit the question's filter.
+
+        Signals with a meaning to whoever reads on: `search_tokens`, what a writing model was billed meanwhile, and
+        `refused`, 1 where nothing is handed over on purpose.
+        """
+        ...
+
+
+@runtime_checkable
+class CostedRetriever(Protocol):
+    """A retriever that can say beforehand what its own requests take; optional, and plans count what it says."""
+
+    def lines(self, question: Question, corpus: Corpus, limit: int, models: Models) -> tuple[Line, ...]:
+        """One line for each role that `retrieve` asks for this question; none where it asks no model.
+
+        Args:
+            question: what is searched for.
+            corpus: where.
+            limit: the most chunks.
+            models: facts about the models.
+        """
+        ...
+
+
+@runtime_checkable
+class SizedRetriever(Protocol):
+    """A retriever that hands over texts of its own making, whose length the corpus's chunks do not tell; optional."""
+
+    def handed(self, corpus: Corpus, limit: int, models: Models) -> Range:
+        """Tokens of what it hands over, headings included, by the reader's counter.
+
+        Args:
+            corpus: what is searched, no more than the question may read.
+            limit: the most passages.
+            models: facts about the models.
+        """
+        ...
+
+
+@runtime_checkable
+class CostedPreparation(Protocol):
+    """A retriever or a strategy whose `prepare` asks more than an encoder, and can say beforehand what it takes."""
+
+    def preparing(self, corpus: Corpus, models: Models) -> tuple[Line, ...]:
+        """One line for each role that `prepare` still asks; none when it is done. Plans name it as paid once."""
         ...
 
 

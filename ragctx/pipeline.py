@@ -49,7 +49,8 @@ class Pipeline(Planner):
 
     Attributes:
         corpus: the documents. models: facts about the models behind each role.
-        strategies: name -> strategy the router may choose. policy: the routing table. lam: weight of cost (lambda).
+        strategies: name -> strategy that a question can be read by. considered: names of those the router chooses from.
+        policy: the routing table. lam: weight of cost (lambda).
         notes: fall-backs that every plan and answer of this pipeline repeats.
 
     Example:
@@ -67,10 +68,12 @@ class Pipeline(Planner):
         *sources: object,
         reader: object = assembly.AUTO,
         encoder: object = assembly.AUTO,
+        encoder_options: Mapping[str, object] | None = None,
         ranker: object = assembly.RANKER,
         scorer: object = assembly.AUTO,
         roles: Mapping[str, object] | None = None,
         strategies: Mapping[str, Strategy] | Iterable[str] | None = None,
+        strategy_options: Mapping[str, Mapping[str, object]] | None = None,
         policy: str | Path | Policy | None = None,
         lam: float | None = None,
         prices: Prices | None = None,
@@ -89,12 +92,16 @@ class Pipeline(Planner):
                 default `local:smollm2-135m` where it is installed. `extractive`, the packaged reading model, writes
                 nothing: answers are copied from the documents. It is the default where the other is not installed.
             encoder: model for dense retrieval; by default the installed one, None for BM25 alone.
+            encoder_options: of an encoder opened by name, e.g. `{"length": 1024, "temperature": 0.9}` to read texts to
+                their end and sharpen attention on them. Each setting has an index of its own.
             ranker: model that sorts and prunes passages and points out answers: `extractive`, `provence:NAME` or a
                 backend; None for none.
             scorer: model by which compressors weigh words, `local:NAME` or a backend that tells its tokens; by default
                 the reader where it does, else the bundled one in half precision where it is installed; None for none.
             roles: further role -> model, e.g. `{"worker": "openai:small@http://localhost:8000/v1"}`.
-            strategies: those the router may choose; all installed ones by default.
+            strategies: those the router may choose. By default all installed ones can be named for a question, and the
+                router chooses from those that the policy does not want named (its `by_name`).
+            strategy_options: options of strategies made by name, e.g. `{"retrieve": {"tokens": 800}}`.
             policy: a policy file in place of the shipped one.
             lam: lambda, the weight of normalised cost.
             prices: of the reader; no price is known that is not given.
@@ -110,18 +117,20 @@ class Pipeline(Planner):
         """
         # Names first: a wrong one is told at once, not after minutes of indexing.
         chosen = policy if isinstance(policy, Policy) else Policy.load(Path(policy) if policy else None)
-        ways = assembly.strategies(strategies)
-        backends, told = assembly.backends(reader, encoder, ranker, scorer, roles or {}, prices)
+        named = strategies if strategies is None or isinstance(strategies, str | Mapping) else list(strategies)
+        ways = assembly.strategies(named, strategy_options)
+        backends, told = assembly.backends(reader, encoder, ranker, scorer, roles or {}, prices, encoder_options)
         corpus = assembly.corpus(sources, folder=folder, progress=progress)
         return cls(
             corpus,
             backends,
             strategies=ways,
+            considered=assembly.considered(ways, chosen) if strategies is None else None,
             policy=chosen,
             lam=lam,
             store=assembly.reply_store() if cache else None,
             attempts=attempts,
-            notes=(*notes, *told),
+            notes=(*notes, *told, *assembly.meanings(named)),
             settings=settings,
         )
 

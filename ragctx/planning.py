@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from ragctx import assembly
+from ragctx import assembly, registry
 from ragctx.corpus import Corpus
 from ragctx.described import described
 from ragctx.engine import Engine, Job, Outcome, accounted, overrun
 from ragctx.errors import LimitError, UnknownName
 from ragctx.questions import Questions
 from ragctx.routing import Plan, PlanRow, Policy, decide
+from ragctx.strategies.finding import without_writing
 from ragctx.types import Answer, Budget, Decision, Question
 from ragctx.work import Work
 
@@ -34,7 +35,9 @@ class Planner:
 
     Attributes:
         corpus: the documents. backends, models: the models behind each role, and facts about them.
-        strategies: name -> strategy the router may choose. policy: the routing table. lam: weight of cost (lambda).
+        strategies: name -> strategy that a question can be read by. policy: the routing table.
+        considered: names of those that the router chooses from: all that were given; of the installed ones, where none
+            were, all but those that the policy wants named. lam: weight of cost (lambda).
         notes: fall-backs that every plan and answer repeats. settings: plain JSON that a batch job keeps.
     """
 
@@ -50,11 +53,17 @@ class Planner:
         attempts: int = 4,
         notes: Iterable[str] = (),
         settings: Mapping[str, object] | None = None,
+        considered: Iterable[str] | None = None,
     ) -> None:
         self.corpus = corpus
         self.backends = dict(backends)
         self.strategies = dict(strategies) if strategies is not None else assembly.strategies()
         self.policy = policy or Policy.load()
+        if considered is None:
+            considered = (
+                self.strategies if strategies is not None else assembly.considered(self.strategies, self.policy)
+            )
+        self.considered = frozenset(considered)
         self.lam = self.policy.lam if lam is None else lam
         self.notes = tuple(notes)
         self.settings = dict(settings or {})
@@ -77,23 +86,46 @@ class Planner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(self, on_event: Callable[[object], None] | None = None, *, only: Iterable[str] | None = None) -> None:
+    def prepare(
+        self,
+        on_event: Callable[[object], None] | None = None,
+        *,
+        only: Iterable[str] | None = None,
+        writing: bool = True,
+    ) -> tuple[str, ...]:
         """Build or refresh every index the strategies need; returns at once when they are current.
 
         Args:
             on_event: called with the engine's progress while an encoder is at work.
-            only: the strategies that will read; those of all when None. What no question needs may wait: embedding a
-                corpus takes minutes.
+            only: the strategies that will read; those that the router considers when None. What no question needs may
+                wait: embedding a corpus takes minutes.
+            writing: whether a model that writes may be asked, for summaries, say.
+
+        Returns:
+            Names of the strategies that have to wait for such a model.
         """
-        wanted = self.strategies if only is None else {n: s for n in only if (s := self.strategies.get(n)) is not None}
+        names = sorted(self.considered) if only is None else only
+        wanted = {name: strategy for name in names if (strategy := self.strategies.get(name)) is not None}
         with self._preparing:
-            for name, strategy in wanted.items():
-                work: Callable[..., Work[None]] | None = getattr(strategy, "prepare", None)
-                if work is not None and self._prepared.get(name) != self.corpus.manifest:
-                    start = partial(work, self.corpus, self.models)
-                    for outcome in self.engine.map([Job(f"index for {strategy.name}", start)], on_event=on_event):
-                        outcome.result()
-                self._prepared[name] = self.corpus.manifest
+            return tuple(
+                name for name, way in wanted.items() if not self._prepare(name, way, on_event, writing=writing)
+            )
+
+    def _prepare(
+        self, name: str, strategy: Strategy, on_event: Callable[[object], None] | None, *, writing: bool
+    ) -> bool:
+        """Whether all that a strategy needs is there now."""
+        work: Callable[..., Work[object]] | None = getattr(strategy, "prepare", None)
+        if work is None or self._prepared.get(name) == self.corpus.manifest:
+            return True
+        done = True
+        start = partial(work, self.corpus, self.models)
+        job = Job(f"index for {strategy.name}", start if writing else lambda: without_writing(start()))
+        for outcome in self.engine.map([job], on_event=on_event):
+            done = outcome.result() is not False
+        if done:
+            self._prepared[name] = self.corpus.manifest
+        return done
 
     def plan(
         self,
@@ -162,9 +194,12 @@ class Planner:
         self, question: Question, strategy: str | None = None, lam: float | None = None, *, strict: bool = True
     ) -> Decision:
         weight = self.lam if lam is None else lam
-        return decide(
-            question, self.corpus, self.models, self.strategies, self.policy, weight, only=strategy, strict=strict
-        )
+        name, meaning = strategy, ""
+        if strategy and strategy not in self.strategies:
+            name, meaning = registry.meant("strategies", strategy)
+        ways = self.strategies if name else {n: s for n, s in self.strategies.items() if n in self.considered}
+        made = decide(question, self.corpus, self.models, ways, self.policy, weight, only=name, strict=strict)
+        return replace(made, why=f"{made.why}; {meaning}") if meaning else made
 
 
 def asked(questions: Asked | Iterable[Asked], budget: int | Budget | None) -> Iterator[Question]:

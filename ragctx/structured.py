@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ragctx.prompts.replies import value_in
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -49,7 +51,7 @@ def parse(kind: type[BaseModel], reply: str) -> Parsed:
     """
     from pydantic import ValidationError
 
-    found, value = _value(reply)
+    found, value = value_in(reply)
     if not found:
         return Parsed(problem="it holds no JSON value")
     try:
@@ -57,18 +59,3 @@ def parse(kind: type[BaseModel], reply: str) -> Parsed:
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, one['loc'])) or 'value'}: {one['msg']}" for one in error.errors()[:5]]
         return Parsed(problem="; ".join(problems))
-
-
-def _value(reply: str) -> tuple[bool, object]:
-    """The whole reply, or the first object or list that can be read in it."""
-    try:
-        return True, json.loads(reply)
-    except (json.JSONDecodeError, RecursionError):
-        pass
-    decoder = json.JSONDecoder()
-    for start in [i for i, character in enumerate(reply) if character in "{["][:64]:
-        try:
-            return True, decoder.raw_decode(reply, start)[0]
-        except (json.JSONDecodeError, RecursionError):
-            continue
-    return False, None

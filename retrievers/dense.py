@@ -1,4 +1,4 @@
-"""Dense retrieval: the chunks whose vectors lie nearest to the question's. Needs an encoder."""
+"""Dense retrieval: the chunks, or the documents, whose vectors lie nearest to the question's. Needs an encoder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import ClassVar
 import numpy as np
 
 from ragctx.corpus import Corpus
+from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.retrievers import segments
 from ragctx.retrievers.embedding import forget, shards
+from ragctx.retrievers.max_sim import best_documents
 from ragctx.retrievers.merging import NAMED, context
 from ragctx.retrievers.parts import of_corpus, pack, reuse
 from ragctx.retrievers.ranking import HEAD, NONE_ADMITTED, Ranking
@@ -30,8 +32,17 @@ class Dense:
 
     Only documents that are new or changed are embedded. While they are, the older index stays in place.
 
+    Long documents can be ranked as a whole: each is as near to the question as its nearest chunk. Chunks of code are
+    blocks of its syntax tree, so that this splits, encodes and aggregates code as SEA does (Hu et al., arXiv
+    2208.11271), with max-sim in place of a trained aggregation.
+
     Attributes:
         merge: join neighbouring chunks of the result into one passage.
+        per_document: rank documents by their nearest chunk, and hand over so many chunks of each at most, with the
+            document's score; None ranks every chunk by itself.
+
+    Raises:
+        ConfigError: no chunk of a document would be handed over.
 
     Example:
         >>> from ragctx.encoders import open_encoder
@@ -49,6 +60,11 @@ class Dense:
     name: ClassVar[str] = "dense"
 
     merge: bool = True
+    per_document: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.per_document is not None and self.per_document < 1:
+            raise ConfigError(f"{self.name} needs per_document from 1, or none to rank chunks, not {self.per_document}")
 
     def prepare(self, corpus: Corpus, models: Models) -> Work[None]:
         """Embed what is not embedded yet; at once when nothing changed.
@@ -68,7 +84,7 @@ class Dense:
         return context(corpus, ranking, limit, merge=self.merge)
 
     def rank(self, question: Question, corpus: Corpus, depth: int, models: Models) -> Work[Ranking]:
-        """The nearest `depth` chunks with their cosines, and two signals.
+        """The nearest `depth` chunks with their cosines, or the chunks of the nearest documents, and two signals.
 
         `dense_top1`: the best cosine. `dense_gap`: how far it lies above the mean of the best ten.
         """
@@ -85,6 +101,10 @@ class Dense:
             "dense_top1": float(np.clip(cosines[0], 0, 1)),
             "dense_gap": float(np.clip(cosines[0] - cosines[:HEAD].mean(), 0, 1)),
         }
+        if self.per_document is not None:
+            every, values = index.cosines(vector, in_base)
+            held = corpus.base.chunks.document_index[every]
+            found, cosines = best_documents(every, values, held, self.per_document)
         return Ranking(np.searchsorted(corpus.rows, found[:depth]), cosines[:depth], signals)
 
     def _folder(self, corpus: Corpus, models: Models) -> Work[Path]:
@@ -109,3 +129,17 @@ class Dense:
         folder = segments.put(slot, segments.compact(held, join))
         forget(made)
         return folder
+
+
+@dataclass(frozen=True, slots=True)
+class DenseDocuments(Dense):
+    """Dense retrieval that ranks documents; see `Dense.per_document`.
+
+    Example:
+        >>> DenseDocuments().per_document
+        3
+    """
+
+    name: ClassVar[str] = "dense-documents"
+
+    per_document: int | None = 3

@@ -59,6 +59,16 @@ class VectorIndex:
         order = np.lexsort((found, -cosines))[:count]
         return found[order], cosines[order]
 
+    def cosines(self, query: np.ndarray, admitted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Chunk numbers of all admitted chunks and their cosines, in no order; arguments as those of `search`."""
+        chunks, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+        for vectors, place in zip(self.vectors, self.places, strict=True):
+            rows = np.flatnonzero(admitted[place])
+            held = vectors if len(rows) == len(place) else vectors[rows]
+            chunks.append(place[rows].astype(np.int64))
+            scores.append(held @ np.asarray(query, np.float32).reshape(-1))
+        return np.concatenate(chunks), np.concatenate(scores)
+
 
 def required() -> Any:  # noqa: ANN401 - the library has no types
     """The faiss module.

@@ -8,7 +8,20 @@ from collections.abc import Sequence
 import typer
 
 from ragctx import __version__
-from ragctx.cli import INTERRUPTED, UNEXPECTED, ask, batch, cache, compress, compressors, doctor, explain, index, plan
+from ragctx.cli import (
+    INTERRUPTED,
+    UNEXPECTED,
+    ask,
+    batch,
+    cache,
+    compress,
+    compressors,
+    doctor,
+    explain,
+    index,
+    plan,
+    strategies,
+)
 
 app = typer.Typer(
     name="ragctx",
@@ -23,6 +36,7 @@ app.command("index")(index.index)
 app.command("plan")(plan.plan)
 app.command("ask")(ask.ask)
 app.command("compress")(compress.compress)
+app.command("strategies")(strategies.strategies)
 app.command("compressors")(compressors.compressors)
 app.add_typer(batch.app, name="batch")
 app.command("explain")(explain.explain)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
 
 
-@settled("documents", "reader", "option", "attempts", "encoder", "ranker", "scorer", "lam", "budget")
+@settled("documents", "reader", "option", "attempts", "encoder", "encoder_option", "ranker", "scorer", "lam", "budget")
 def ask(
     wanted: Settings,
     question: Annotated[str, typer.Argument(help="The question itself.")],
@@ -29,12 +29,14 @@ def ask(
     """Answer one question; shows what the answer rests on, what it cost and why it was read that way."""
     from ragctx.cli.output import save_page, show
     from ragctx.cli.preparing import prepared
+    from ragctx.cli.ways import chosen
     from ragctx.pipeline import Planned
     from ragctx.questions import Questions
     from ragctx.views import html as pages
     from ragctx.views import progress, terminal
 
     asked = Questions.one({"question": question, "where": {"documents": where} if where else None})
+    wanted, strategy = chosen(wanted, strategy)
     with wanted.pipeline(strategy) as pipeline:
         events = pipeline.stream(asked, budget=wanted.budget, strategy=strategy)
         planned = next(events)

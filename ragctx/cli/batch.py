@@ -29,7 +29,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spendi
 
 
 @app.command("run")
-@settled("documents", "reader", "option", "attempts", "encoder", "ranker", "scorer", "lam", "budget")
+@settled("documents", "reader", "option", "attempts", "encoder", "encoder_option", "ranker", "scorer", "lam", "budget")
 def run(
     wanted: Settings,
     questions: QuestionFile,
@@ -41,9 +41,11 @@ def run(
 ) -> None:
     """Answer every question of a file; run it again after a kill and it goes on. Exit code 7: some rows failed."""
     from ragctx.cli.running import Run
+    from ragctx.cli.ways import chosen
     from ragctx.questions import Questions
 
     asked = Questions.read(questions)
+    wanted, strategy = chosen(wanted, strategy)
     _finish(Run(wanted, asked, job.expanduser(), strategy, max_cost, yes).until_done(), as_json=as_json)
 
 

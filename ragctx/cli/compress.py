@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ragctx.views.compressions import Compression
 
 
-@settled("reader", "option", "attempts", "encoder", "ranker", "scorer")
+@settled("reader", "option", "attempts", "encoder", "encoder_option", "ranker", "scorer")
 def compress(
     wanted: Settings,
     file: Annotated[list[str], typer.Argument(help="Files or folders to compress.")],

@@ -20,6 +20,7 @@ EXTRAS = {
     "local": ["torch", "transformers", "sentence_transformers", "faiss"],
     "langchain": ["langchain_core"],
     "office": ["docx"],
+    "code": ["tree_sitter", "tree_sitter_python"],
     "llmlingua": ["llmlingua"],
 }
 WEIGHTS = {

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
 
 
-@settled("documents", "encoder")
+@settled("documents", "encoder", "encoder_option")
 def index(wanted: Settings, html: Html = None, as_json: Json = False) -> None:
     """Read documents and build their indexes; only what changed is read again."""
     from ragctx.assembly import AUTO, open_reader
+    from ragctx.cli.failures import remark
     from ragctx.cli.output import save_page, show
     from ragctx.views import html as pages
     from ragctx.views import progress, terminal
@@ -22,7 +23,9 @@ def index(wanted: Settings, html: Html = None, as_json: Json = False) -> None:
     readerless = wanted.model_copy(update={"reader": "scripted:echo", "options": {}, "roles": {}})
     with readerless.pipeline() as pipeline:
         with progress.embedding(len(pipeline.corpus.chunks)) as on_event:
-            pipeline.prepare(on_event)
+            waiting = pipeline.prepare(on_event, writing=False)
+        for name in waiting:
+            remark(f"note: {name} asks the reader for more than an index: its first question pays for that, once")
         corpus = pipeline.corpus
         if wanted.reader == AUTO:
             open_reader(AUTO)  # unpacks the offline default's weights, once: the first question should not wait for it

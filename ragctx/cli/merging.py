@@ -17,16 +17,23 @@ from ragctx.errors import ConfigError, UnknownName
 DEFAULT_FILE = Path("ragctx.toml")
 PREFIX = "RAGCTX_"
 NOT_SETTINGS = {"RAGCTX_CACHE", "RAGCTX_CONFIG", "RAGCTX_TRACEBACK", "RAGCTX_BENCH_DATA", "RAGCTX_BENCH_MODEL"}
-TABLES = {"options", "prices", "roles"}
+TABLES = {"options", "encoder_options", "prices", "roles", "strategy_options"}
 PATHS = {"documents", "policy"}
 
 
-def settings(config: Path | None = None, *, option: Iterable[str] | None = None, **flags: object) -> Settings:
+def settings(
+    config: Path | None = None,
+    *,
+    option: Iterable[str] | None = None,
+    encoder_option: Iterable[str] | None = None,
+    **flags: object,
+) -> Settings:
     """The settings in force; a flag that is None was not given.
 
     Args:
         config: the settings file in place of `RAGCTX_CONFIG` and `./ragctx.toml`.
         option: options of the reader as `NAME=VALUE`; they are added to those of file and environment.
+        encoder_option: of the encoder, likewise.
         flags: settings by the name of their field.
 
     Raises:
@@ -34,34 +41,37 @@ def settings(config: Path | None = None, *, option: Iterable[str] | None = None,
     """
     given = {_said(field): value for field, value in flags.items() if value is not None}
     merged = _file(config) | _environment(os.environ) | given
-    if options := reader_options(option or ()):
-        merged["options"] = {**merged.get("options", {}), **options}
+    for table, pairs in (("options", option), ("encoder_options", encoder_option)):
+        if options := named_values(pairs or (), f"--{table.replace('_', '-').removesuffix('s')}"):
+            merged[table] = {**merged.get(table, {}), **options}
     try:
         return Settings.model_validate(merged)
     except ValidationError as invalid:
         raise _explained(invalid) from None
 
 
-def reader_options(given: Iterable[str]) -> dict[str, Any]:
-    """`NAME=VALUE` pairs; a value is a number, true, false, or text.
+def named_values(given: Iterable[str], flag: str = "--option") -> dict[str, Any]:
+    """`NAME=VALUE` pairs of a flag; a value is a number, true, false, or text.
 
     Raises:
         ConfigError: a pair without its equals sign.
 
     Example:
-        >>> reader_options(["timeout=2.5", "window=32768", "dtype=bfloat16"])
+        >>> named_values(["timeout=2.5", "window=32768", "dtype=bfloat16"])
         {'timeout': 2.5, 'window': 32768, 'dtype': 'bfloat16'}
     """
     found: dict[str, Any] = {}
     for pair in given:
         name, equals, value = pair.partition("=")
         if not name or not equals:
-            raise ConfigError(f"--option {pair!r} is no NAME=VALUE: write for example --option timeout=30")
-        found[name.strip().replace("-", "_")] = _value(value.strip())
+            example = "timeout=30" if flag == "--option" else "length=1024"
+            raise ConfigError(f"{flag} {pair!r} is no NAME=VALUE: write for example {flag} {example}")
+        found[name.strip().replace("-", "_")] = value_of(value.strip())
     return found
 
 
-def _value(text: str) -> object:
+def value_of(text: str) -> object:
+    """A number, true or false where the text is one, else the text."""
     try:
         value = json.loads(text)
     except ValueError:

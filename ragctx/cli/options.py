@@ -35,6 +35,14 @@ Encoder = Annotated[
     str | None,
     typer.Option("--encoder", help="Model for dense retrieval; 'none' for BM25 alone.", show_default=False),
 ]
+EncoderOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder-option",
+        help="Option of the encoder: length=1024 reads longer texts, temperature=0.9 sharpens attention, threads=2.",
+        show_default=False,
+    ),
+]
 Ranker = Annotated[
     str | None,
     typer.Option(
@@ -57,7 +65,11 @@ BudgetTokens = Annotated[
 ]
 StrategyName = Annotated[
     str | None,
-    typer.Option("--strategy", help="Use this one instead of letting the router choose.", show_default=False),
+    typer.Option(
+        "--strategy",
+        help="Use this one instead of letting the router choose; with options: retrieve:tokens=800,order=score.",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -78,6 +90,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "option": ReaderOptions,
     "attempts": Attempts,
     "encoder": Encoder,
+    "encoder_option": EncoderOptions,
     "ranker": Ranker,
     "scorer": Scorer,
     "lam": Lambda,

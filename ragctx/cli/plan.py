@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
 
 
-@settled("documents", "reader", "option", "encoder", "ranker", "scorer", "lam", "budget")
+@settled("documents", "reader", "option", "encoder", "encoder_option", "ranker", "scorer", "lam", "budget")
 def plan(
     wanted: Settings,
     questions: QuestionFile,
@@ -21,11 +21,13 @@ def plan(
 ) -> None:
     """Say for every question which strategy is taken, what it costs and why; no model is called."""
     from ragctx.cli.output import save_page, show
+    from ragctx.cli.ways import chosen
     from ragctx.questions import Questions
     from ragctx.views import html as pages
     from ragctx.views import terminal
 
     asked = Questions.read(questions)
+    wanted, strategy = chosen(wanted, strategy)
     with wanted.pipeline(strategy) as pipeline:
         planned = pipeline.plan(asked, budget=wanted.budget, strategy=strategy)
     show(planned, as_json=as_json, data=json.loads(planned.to_json()) if as_json else None, view=terminal.plan)

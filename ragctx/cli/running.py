@@ -144,10 +144,10 @@ def resumed(
 
 def _passing(frozen: dict[str, Any], option: list[str], attempts: int | None) -> dict[str, object]:
     """What a resumed job may be told anew: how calls are made, never what they say."""
-    from ragctx.cli.merging import reader_options
+    from ragctx.cli.merging import named_values
     from ragctx.cli.settings import PASSING
 
-    given = reader_options(option)
+    given = named_values(option)
     fixed = sorted(set(given) - PASSING)
     if fixed:
         raise ConfigError(

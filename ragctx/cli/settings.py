@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # What changes how a call is made, not what it says: a job does not freeze these, and may go on with others.
 PASSING = frozenset({"api_key", "batch", "chunk", "concurrency", "connect", "prefix_bytes", "threads", "timeout"})
+Option = bool | int | float | str
 
 
 class PriceSettings(BaseModel):
@@ -36,20 +37,24 @@ class Settings(BaseModel):
     """Everything a command may be told about documents, models and routing.
 
     Attributes:
-        options: of the reader, e.g. `timeout`, `window`, `dtype`. attempts: tries for a call that may yet succeed.
+        options: of the reader, e.g. `timeout`, `window`, `dtype`. encoder_options: of the encoder, e.g. `length`,
+            `temperature`. strategy_options: of strategies, by name.
+        attempts: tries for a call that may yet succeed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     documents: tuple[str, ...] = ()
     reader: str = "auto"
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    options: dict[str, Option] = Field(default_factory=dict)
     attempts: int = Field(default=4, ge=1)
     encoder: str = "auto"
+    encoder_options: dict[str, Option] = Field(default_factory=dict)
     ranker: str = "extractive"
     scorer: str = "auto"
     roles: dict[str, str] = Field(default_factory=dict)
     strategies: tuple[str, ...] | None = None
+    strategy_options: dict[str, dict[str, Option | list[str]]] = Field(default_factory=dict)
     policy: str | None = None
     lam: float | None = Field(default=None, alias="lambda", ge=0)
     budget: int | None = Field(default=None, ge=1)
@@ -90,10 +95,12 @@ class Settings(BaseModel):
                 *self.documents,
                 reader=reader,
                 encoder=None if self.encoder == NONE else self.encoder,
+                encoder_options=self.encoder_options,
                 ranker=None if self.ranker == NONE else self.ranker,
                 scorer=reader if self._reads_and_scores else None if self.scorer == NONE else self.scorer,
                 roles=self.roles,
                 strategies=self.strategies,
+                strategy_options=self.strategy_options,
                 policy=self.policy,
                 lam=self.lam,
                 cache=self.reply_cache,
@@ -119,28 +126,35 @@ class Settings(BaseModel):
     def _check_names(self, only: str | None) -> None:
         from ragctx import registry
 
-        known = self.strategies or registry.names("strategies")
-        for name in self.strategies or ():
+        def meant(name: str) -> str:
+            return registry.meant("strategies", name)[0]
+
+        known = [meant(name) for name in self.strategies or registry.names("strategies")]
+        for name in known:
             registry.find("strategies", name)
-        if only is not None and only not in known:
+        if only is not None and meant(only) not in known:
             raise UnknownName("strategy", only, known)
 
     def frozen(self) -> dict[str, object]:
         """These settings as a job freezes them: paths made absolute, so that it goes on from any folder."""
         absolute = tuple(str(Path(name).expanduser().absolute()) for name in self.documents)
         policy = str(Path(self.policy).expanduser().absolute()) if self.policy else None
-        options = {name: value for name, value in self.options.items() if name not in PASSING}
         held = self.model_copy(
             update={
                 "documents": absolute,
                 "policy": policy,
-                "options": options,
+                "options": _lasting(self.options),
+                "encoder_options": _lasting(self.encoder_options),
                 "reader": _absolute(self.reader),
                 "ranker": _absolute(self.ranker),
                 "scorer": _absolute(self.scorer),
             }
         )
         return held.model_dump(mode="json", by_alias=True, exclude={"attempts"})
+
+
+def _lasting(options: Mapping[str, Option]) -> dict[str, Option]:
+    return {name: value for name, value in options.items() if name not in PASSING}
 
 
 def _absolute(model: str) -> str:

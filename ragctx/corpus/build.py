@@ -10,10 +10,12 @@ from pathlib import Path
 
 from ragctx.corpus.catalogue import Catalogue, Entry, Row
 from ragctx.corpus.chunking import Chunking
+from ragctx.corpus.grammars import grammar_of
 from ragctx.corpus.loading import Extracted, Findings, inspect, load
 from ragctx.corpus.progress import Progress, Report
 from ragctx.corpus.segment import Segment, clean
 from ragctx.corpus.sources import FileItem, Item, TextItem
+from ragctx.corpus.syntax import Syntax
 from ragctx.errors import MissingExtra, StoreCorrupt, UnreadableDocument, readable
 from ragctx.types import Document
 
@@ -28,23 +30,31 @@ def current(items: Sequence[Item], catalogue: Catalogue, chunking: Chunking) -> 
     if catalogue.chunking.digest != chunking.digest or len(items) != len(catalogue.entries):
         return False
     return all(
-        (item.key, item.base, item.root) == (entry.key, entry.base, entry.root) and unchanged(item, entry)
+        (item.key, item.base, item.root) == (entry.key, entry.base, entry.root) and unchanged(item, entry, chunking)
         for item, entry in zip(items, catalogue.entries, strict=True)
     )
 
 
-def unchanged(item: Item, entry: Entry) -> bool:
+def unchanged(item: Item, entry: Entry, chunking: Chunking) -> bool:
     """Whether an entry still describes an item, by what a look at the folder tells.
 
-    A file that could not be read is tried again when the user names it, or when the reason lay outside of it.
+    A file that could not be read is tried again when the user names it, or when the reason lay outside of it; one that
+    was cut by another grammar, or by none, is cut again.
     """
     if isinstance(item, TextItem):
         return True
     if not entry.raw or (item.alone and not entry.rows):
         return False
-    if (item.size, item.changed) != (entry.size, entry.changed):
+    syntax = _syntax(item, chunking, [])
+    if (item.size, item.changed, syntax.identity if syntax else "") != (entry.size, entry.changed, entry.grammar):
         return False
     return entry.changed < entry.looked - TICK or _same_bytes(item, entry)
+
+
+def _syntax(item: FileItem, chunking: Chunking, notes: list[str]) -> Syntax | None:
+    """How a file is cut where it is code, wanted as such, and its grammar is installed."""
+    grammar = grammar_of(item.key) if chunking.code else None
+    return Syntax(grammar, item.base, notes) if grammar and grammar.identity else None
 
 
 def _same_bytes(item: FileItem, entry: Entry) -> bool:
@@ -67,7 +77,7 @@ def build(items: Sequence[Item], old: Catalogue, chunking: Chunking, folder: Pat
     known = {row.stored.digest: row.stored for entry in old.entries for row in entry.rows}
     name = f"s{uuid.uuid4().hex[:12]}"
     with Segment(folder, name, chunking, known) as segment:
-        run = _Run(segment, old, Clock(sum(map(_size, items)), report))
+        run = _Run(segment, old, chunking, Clock(sum(map(_size, items)), report))
         return tuple(run.entry(item) for item in items)
 
 
@@ -99,13 +109,13 @@ class Clock:
 
 
 class _Run:
-    def __init__(self, segment: Segment, old: Catalogue, clock: Clock) -> None:
-        self._segment, self._clock = segment, clock
+    def __init__(self, segment: Segment, old: Catalogue, chunking: Chunking, clock: Clock) -> None:
+        self._segment, self._chunking, self._clock = segment, chunking, clock
         self._by_key = {entry.key: entry for entry in old.entries}
 
     def entry(self, item: Item) -> Entry:
         known = self._by_key.get(item.key)
-        if known is not None and unchanged(item, known):
+        if known is not None and unchanged(item, known, self._chunking):
             entry = known.named(item.base, item.root)
         else:
             entry = self._text(item) if isinstance(item, TextItem) else self._file(item, known)
@@ -123,24 +133,27 @@ class _Run:
 
     def _file(self, item: FileItem, known: Entry | None) -> Entry:
         path, findings = Path(item.key), Findings()
-        entry = Entry(item.key, item.base, item.root, item.size, item.changed, time.time_ns())
+        syntax = _syntax(item, self._chunking, findings.notes)
+        by = syntax.identity if syntax else ""
+        entry = Entry(item.key, item.base, item.root, item.size, item.changed, time.time_ns(), grammar=by)
         try:
             seen = inspect(path)
-            if known is not None and known.raw == seen.digest and known.rows:
+            if known is not None and (known.raw, known.grammar) == (seen.digest, by) and known.rows:
                 same = known.named(item.base, item.root)
                 return replace(same, size=item.size, changed=item.changed, looked=entry.looked)
             entry = replace(entry, raw=seen.digest)
             found = load(path, seen, findings)
-            rows = tuple(self._row(each, item.base, readable(item.key), findings.notes) for each in found)
+            rows = tuple(self._row(each, item.base, readable(item.key), findings.notes, syntax) for each in found)
         except (OSError, UnicodeError, MissingExtra, UnreadableDocument) as error:
             return _refused(entry, item, error)
         notes = (*findings.notes, *(f"{row.id} has no visible text" for row in rows if not row.stored.chunks))
         problems = tuple((problem.source, problem.why, problem.remedy) for problem in findings.problems)
         return replace(entry, rows=rows, problems=problems, notes=notes)
 
-    def _row(self, found: Extracted, base: str, source: str, notes: list[str]) -> Row:
+    def _row(self, found: Extracted, base: str, source: str, notes: list[str], syntax: Syntax | None = None) -> Row:
         name = base + found.suffix
-        stored = self._segment.add(self._clock.read(clean(found.pieces, notes, name), base), found.pages)
+        pieces = self._clock.read(clean(found.pieces, notes, name), base)
+        stored = self._segment.add(pieces, found.pages, syntax)
         # Some loaders learn where pages begin while the text streams by, so pages are looked at last.
         return Row(name, source, stored, found.suffix, found.title, tuple(found.pages), dict(found.metadata))
 

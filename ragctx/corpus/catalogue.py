@@ -13,6 +13,7 @@ from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import cached_property
 
 from ragctx.corpus.chunking import Chunking
+from ragctx.corpus.grammars import grammar_of
 from ragctx.corpus.text import Stored
 from ragctx.errors import UnreadableDocument
 from ragctx.types.documents import Scalar
@@ -40,6 +41,7 @@ class Entry:
         root: the source the user named that it came from; equal to `key` for a file named directly.
         size, changed: bytes and modification time (ns) of the file. looked: when it was read (ns).
         raw: digest of its bytes. rows: its documents. problems: (source, why, remedy) of what could not be read.
+        grammar: that it was cut by, where it is code.
     """
 
     key: str
@@ -52,6 +54,7 @@ class Entry:
     rows: tuple[Row, ...] = ()
     problems: tuple[tuple[str, str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    grammar: str = ""
 
     def named(self, base: str, root: str) -> Entry:
         """The same entry with its documents' ids built on another base."""
@@ -87,7 +90,8 @@ class Catalogue:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a person should know: guessed encodings, documents that hold the same text."""
-        return (*(note for entry in self.entries for note in entry.notes), *_twins(self.rows))
+        told = (note for entry in self.entries for note in entry.notes)
+        return (*told, *_untreed(self.entries, self.chunking), *_twins(self.rows))
 
     @cached_property
     def segments(self) -> frozenset[str]:
@@ -99,7 +103,7 @@ class Catalogue:
         yield _line(["catalogue", asdict(self.chunking), self.removed])
         for entry in self.entries:
             head = [entry.key, entry.base, entry.root, entry.size, entry.changed, entry.looked, entry.raw]
-            yield _line([*head, entry.problems, entry.notes, len(entry.rows)])
+            yield _line([*head, entry.problems, entry.notes, entry.grammar, len(entry.rows)])
             for row in entry.rows:
                 yield _line([row.id, row.source, astuple(row.stored), row.suffix, row.title, row.pages, row.metadata])
 
@@ -113,10 +117,10 @@ class Catalogue:
         values = map(json.loads, lines)
         _, chunking, removed = next(values)
         entries = []
-        for key, base, root, size, changed, looked, raw, problems, notes, count in values:
+        for key, base, root, size, changed, looked, raw, problems, notes, grammar, count in values:
             rows = tuple(_row(next(values)) for _ in range(count))
             passed = tuple((source, why, remedy) for source, why, remedy in problems)
-            entries.append(Entry(key, base, root, size, changed, looked, raw, rows, passed, tuple(notes)))
+            entries.append(Entry(key, base, root, size, changed, looked, raw, rows, passed, tuple(notes), grammar))
         return cls(tuple(entries), Chunking(**chunking), tuple(removed))
 
 
@@ -135,6 +139,14 @@ def _row(value: list[object]) -> Row:
 
 def _line(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _untreed(entries: Iterable[Entry], chunking: Chunking) -> Iterator[str]:
+    """One note for all code that was cut as text because the extra `code` is not installed."""
+    code = [entry for entry in entries if entry.rows and not entry.grammar and grammar_of(entry.key)]
+    if code and chunking.code:
+        named = code[0].base if len(code) == 1 else f"{len(code):,} files of code, {code[0].base} first,"
+        yield f"{named} cut as text, not by syntax: pip install 'ragctx[code]'"
 
 
 def _twins(rows: Iterable[Row]) -> Iterator[str]:

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from ragctx.errors import ConfigError
 
 # Raised when the rules of `chunks.py` or of the loaders change, so that stored chunks of older rules are not reused.
-RULES = 3
+RULES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Chunking:
-    """Chunks are runs of whole sentences of at most `words` words.
+    """Chunks are runs of whole sentences, or of whole blocks of code, of at most `words` words.
+
+    Files of code, known by their suffix, are cut by their syntax tree with the extra `code`, and as text without it;
+    what is a word of code, `measure.Measure.words` says. An index of the one is never taken for one of the other.
 
     Attributes:
         words: the most words in a chunk. Characters of scripts without spaces count two thirds of a word each.
         settle: share of `words` from which a paragraph's end also ends the chunk.
+        code: cut files of code by their syntax tree; False cuts them as text, whatever is installed.
 
     Raises:
         ConfigError: a value that no chunk can satisfy.
@@ -29,6 +33,7 @@ class Chunking:
 
     words: int = 150
     settle: float = 0.67
+    code: bool = True
 
     def __post_init__(self) -> None:
         if self.words < 1:
@@ -39,4 +44,4 @@ class Chunking:
     @property
     def digest(self) -> str:
         """Equal for chunkings that cut alike."""
-        return hashlib.sha256(f"{RULES} {self.words} {self.settle!r}".encode()).hexdigest()[:12]
+        return hashlib.sha256(f"{RULES} {self.words} {self.settle!r} {self.code}".encode()).hexdigest()[:12]

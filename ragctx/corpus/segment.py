@@ -12,6 +12,7 @@ import numpy as np
 from ragctx.corpus.chunking import Chunking
 from ragctx.corpus.chunks import cut
 from ragctx.corpus.files import replacing, writing
+from ragctx.corpus.syntax import Syntax
 from ragctx.corpus.table import Longs
 from ragctx.corpus.text import Stored, StoredText, TextWriter
 
@@ -52,12 +53,19 @@ class Segment:
         self._writer.abandon()
         self._replacing.__exit__(kind, error, trace)
 
-    def add(self, pieces: Iterable[str], pages: Sequence[int] = ()) -> Stored:
-        """Store a text that streams by, and its chunks; a text that is known already is taken back and shared."""
+    def add(self, pieces: Iterable[str], pages: Sequence[int] = (), syntax: Syntax | None = None) -> Stored:
+        """Store a text that streams by, and its chunks; a text that is known already is taken back and shared.
+
+        Args:
+            pieces: the text.
+            pages: where its pages begin.
+            syntax: how code is cut, which has to be held in memory for it; None for other texts.
+        """
         writer, place = self._opened(), list[Stored]()
         begun = writer.size
         try:
-            spans = cut(writer.write(pieces, place, self.name, pages), self._chunking, pages)
+            blocks = writer.write(pieces, place, self.name, pages, syntax.identity if syntax else "")
+            spans = syntax.cut("".join(blocks), self._chunking) if syntax else cut(blocks, self._chunking, pages)
             found: Longs = np.fromiter(spans, dtype=_PAIR)
         except BaseException:
             writer.take_back(begun)

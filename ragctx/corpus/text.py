@@ -30,7 +30,8 @@ class Stored:
     """Where a text lies.
 
     Attributes:
-        digest: SHA-256 of the text, and of its page borders where it has any, shortened: what chunks depend on.
+        digest: SHA-256 of the text, and of its page borders and its grammar where it has any, shortened: what chunks
+            depend on.
         segment: name of the file that holds it.
         offset: first byte. length: characters. widths: bytes per character of each block, one digit a block.
         chunk, chunks: row of its first chunk in the segment's chunk table, and how many there are.
@@ -189,9 +190,17 @@ class TextWriter:
         self.size = size
 
     def write(
-        self, pieces: Iterable[str], into: list[Stored], segment: str, pages: Sequence[int] = ()
+        self, pieces: Iterable[str], into: list[Stored], segment: str, pages: Sequence[int] = (), grammar: str = ""
     ) -> Iterator[str]:
-        """Store a text while it streams by: yields it on, and appends its place to `into` at the end."""
+        """Store a text while it streams by: yields it on, and appends its place to `into` at the end.
+
+        Args:
+            pieces: the text.
+            into: takes its place.
+            segment: name of the file.
+            pages: what its chunks depend on as well.
+            grammar: likewise.
+        """
         hashed, offset, length, widths = hashlib.sha256(), self.size, 0, list[str]()
         for block in _blocks(pieces):
             hashed.update(block.encode("utf-8", "surrogatepass"))
@@ -204,6 +213,8 @@ class TextWriter:
             yield block
         if pages:
             hashed.update(f"\0pages {list(pages)}".encode())
+        if grammar:
+            hashed.update(f"\0grammar {grammar}".encode())
         into.append(Stored(hashed.hexdigest()[:32], segment, offset, length, "".join(widths)))
 
 

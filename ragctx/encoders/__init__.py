@@ -6,7 +6,9 @@ the group `ragctx.encoders` or `ragctx.rankers`. The packaged reading model is b
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from ragctx import registry
@@ -25,11 +27,12 @@ def open_encoder(spec: str | object, **options: object) -> Backend:
 
     Args:
         spec: `PLUGIN:MODEL`; or a backend, returned as it is; or any object with `encode(list of str) -> array`.
-        **options: passed to the plug-in's `open_encoder` (`threads`, `device`, ...).
+        **options: passed to the plug-in's `open_encoder` (`threads`, `device`, ...); those of `sentence-transformers`
+            that change vectors are `length` and `temperature`, see `ragctx.encoders.stretching`.
 
     Raises:
         UnknownName: no such plug-in. MissingExtra: its packages are not installed.
-        ConfigError: no such model, or the object cannot embed.
+        ConfigError: no such model, no such option, or the object cannot embed.
 
     Example:
         >>> import numpy as np
@@ -41,7 +44,14 @@ def open_encoder(spec: str | object, **options: object) -> Backend:
     """
     if isinstance(spec, str):
         plugin, _, model = spec.partition(":")
-        return cast("Backend", registry.find("encoders", plugin)(model, **options))
+        factory = registry.find("encoders", plugin)
+        _check(plugin, factory, options)
+        return cast("Backend", factory(model, **options))
+    if options:
+        named = ", ".join(sorted(options))
+        raise ConfigError(
+            f"a {type(spec).__name__} takes no {named}: give options where you made it, or name an encoder"
+        )
     if isinstance(spec, BatchBackend | RemoteBackend):
         return spec
     if callable(getattr(spec, "encode", None)):
@@ -49,6 +59,15 @@ def open_encoder(spec: str | object, **options: object) -> Backend:
     raise ConfigError(
         f"a {type(spec).__name__} cannot embed: give a name such as {DEFAULT!r} or an object with .encode"
     )
+
+
+def _check(plugin: str, factory: Callable[..., object], options: Mapping[str, object]) -> None:
+    known = list(inspect.signature(factory).parameters.values())[1:]
+    names = sorted(parameter.name for parameter in known if parameter.kind is not parameter.VAR_KEYWORD)
+    unknown = sorted(set(options) - set(names)) if len(names) == len(known) else []
+    if unknown:
+        has = ", ".join(names) or "none"
+        raise ConfigError(f"the encoder {plugin!r} has no option {', '.join(unknown)}: it has {has}")
 
 
 def open_ranker(spec: str | object = RANKER, **options: object) -> Backend:

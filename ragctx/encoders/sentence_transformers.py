@@ -13,6 +13,7 @@ from typing import Any
 
 from ragctx.encoders.checkpoints import digest
 from ragctx.encoders.encoding import Encode, Encoder
+from ragctx.encoders.stretching import Stretch
 from ragctx.errors import ConfigError, MissingExtra
 from ragctx.loading import LOADING
 from ragctx.models import EstimatedCounter, ModelFacts
@@ -52,7 +53,15 @@ def missing(model: str) -> str:
     return known.command if known and not _bundled(known) and not _cached(known.hub) else ""
 
 
-def open_encoder(model: str, *, threads: int | None = None, device: str = "cpu", batch: int = 16) -> Encoder:
+def open_encoder(
+    model: str,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    batch: int = 16,
+    length: int | None = None,
+    temperature: float = 1.0,
+) -> Encoder:
     """The encoder of a model; its weights are read when the first texts come.
 
     Texts longer than the model's own limit (256 tokens for the default) are embedded by their beginning, as the
@@ -63,21 +72,29 @@ def open_encoder(model: str, *, threads: int | None = None, device: str = "cpu",
         threads: of torch in this process; its own choice when None.
         device: as torch names it.
         batch: texts a forward pass. Small ones are the faster on a CPU, whose caches they fit.
+        length: the most tokens of a text, above the model's own positions; see `stretching.Stretch`.
+        temperature: of attention, below 1 sharpens; likewise.
 
     Raises:
-        MissingExtra: sentence-transformers is not installed. ConfigError: there is no such model here or on the hub.
+        MissingExtra: sentence-transformers is not installed. ConfigError: there is no such model here or on the hub, it
+            cannot be stretched like that, or an option makes no sense.
     """
+    stretch = Stretch(length, temperature)
+    for name, value in (("batch", batch), ("threads", threads)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise ConfigError(f"the encoder's {name} must be a whole number from 1, not {value!r}")
     if find_spec("sentence_transformers") is None:
         raise MissingExtra("the embedding encoder", "local", "sentence-transformers")
     folder = _folder(model)
+    stretch.check(folder)
     counter = _counter(folder)
     facts = ModelFacts(
         f"sentence-transformers:{model}",
         counter,
-        identity=f"sentence-transformers:{digest(folder, _WEIGHTS)}",
+        identity=f"sentence-transformers:{digest(folder, _WEIGHTS)}{stretch.identity}",
         kinds=frozenset({"Embed"}),
     )
-    load = partial(_load, folder, device, threads, batch)
+    load = partial(_load, folder, device, threads, batch, stretch)
     tokens = counter.total if isinstance(counter, _Tokenizer) else lambda texts: sum(map(counter.count, texts))
     return Encoder(facts, load, tokens)
 
@@ -178,7 +195,7 @@ class _Quiet:
         return self.model.encode_document(texts, batch_size=self.batch, show_progress_bar=False)
 
 
-def _load(folder: Path, device: str, threads: int | None, batch: int) -> Encode:
+def _load(folder: Path, device: str, threads: int | None, batch: int, stretch: Stretch) -> Encode:
     with LOADING:
         import torch
         from sentence_transformers import SentenceTransformer
@@ -186,7 +203,9 @@ def _load(folder: Path, device: str, threads: int | None, batch: int) -> Encode:
         if threads is not None:
             torch.set_num_threads(threads)
         with _silence():
-            return _Quiet(SentenceTransformer(str(folder), device=device, local_files_only=True), batch)
+            model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+        stretch.apply(model)
+        return _Quiet(model, batch)
 
 
 @contextlib.contextmanager

@@ -65,7 +65,7 @@ class Templates:
 
     def __post_init__(self) -> None:
         for name, slots in _SLOTS.items():
-            _check(name, getattr(self, name), slots)
+            check_slots(name, getattr(self, name), slots)
 
     @classmethod
     def of(cls, texts: Mapping[str, object]) -> Self:
@@ -119,7 +119,12 @@ def shipped() -> Templates:
     return Templates.of({})
 
 
-def _check(name: str, text: str, slots: tuple[str, ...]) -> None:
+def check_slots(name: str, text: str, slots: tuple[str, ...]) -> None:
+    """Refuse a template that uses slots it is not given, or leaves out one of those in capitals.
+
+    Raises:
+        ConfigError: naming the slots.
+    """
     try:
         used = {slot for _, slot, how, turned in string.Formatter().parse(text) if slot is not None}
         plain = all(not how and not turned for _, slot, how, turned in string.Formatter().parse(text) if slot)

@@ -102,11 +102,12 @@ class Policy:
     """The rule and score table of the router, as `policy.toml` documents it.
 
     Attributes:
+        by_name: strategies that are not considered where nobody named the ones to choose from.
         digest: hash of the content (comments and layout do not count). label: name, version and hash, for decisions.
 
     Example:
         >>> policy = Policy.load()
-        >>> policy.lam, policy.label.startswith("lara-table.v1:")
+        >>> policy.lam, policy.label.startswith("lara-table.v2:")
         (0.05, True)
     """
 
@@ -123,6 +124,7 @@ class Policy:
     cues: tuple[Cue, ...]
     strategies: Mapping[str, Figures]
     modifiers: tuple[Modifier, ...] = ()
+    by_name: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
 
     @property

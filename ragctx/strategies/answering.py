@@ -86,7 +86,7 @@ class Reading:
         request = Generate(messages, sampling=sampling, schema=prompt.schema, final=True)
         completion = yield from ask(request)
         if asked.question.answer_type is None:
-            _must_say_something(completion.text)
+            must_say_something(completion.text)
             return self._grounded(asked, completion, context, corpus, origin)
         data, completion = yield from self._data(asked, request, completion, prompt, models)
         return self._grounded(asked, completion, context, corpus, origin, data=data)
@@ -152,7 +152,7 @@ class Reading:
         return Estimate((*rewriting, Line("reader", prompt, output, calls)), exact=known, notes=notes)
 
 
-def _must_say_something(text: str) -> None:
+def must_say_something(text: str) -> None:
     """Refuse a reply of citation marks alone: without them it is empty.
 
     Raises:

@@ -126,7 +126,10 @@ class Compress:
             tokens = Range(bare, bare + _FULL * (most - bare), most)
         told = (f"what {self._compressor.name} asks of models is not in this plan: it does not say",) * (own is None)
         guess = reading.estimate(question, tokens, rewriting, exact=False, notes=(*size.notes, *told))
-        search = finding.search_line(self.retriever, question, models) if self.retriever and not size.known else ()
+        search: tuple[Line, ...] = ()
+        if self.retriever and not size.known:
+            limit = self._gathering.limit(view, models.reader)
+            search = finding.search_line(self.retriever, question, models, corpus, limit)
         return replace(guess, lines=(*guess.lines, *search, *(own or ())))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:

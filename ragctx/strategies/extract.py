@@ -106,7 +106,7 @@ class Extract:
             guess = line(searched, None, self.candidates, view, models)
             reading = replace(reading, prompt=Range(0, reading.prompt.expected, _higher(reading.prompt, guess.prompt)))
         spent = rewriting(question, models, self.templates) if _rewrites(question, models) else ()
-        search = finding.search_line(self.retriever, searched, models) if found is None else ()
+        search = finding.search_line(self.retriever, searched, models, corpus, self.candidates) if found is None else ()
         notes = (_HISTORY,) if question.history and not spent else ()
         told = (*(found.notes if found else ()), *notes)
         return Estimate((*spent, *search, reading), exact=not spent, notes=told)  # no language model: exactly nothing

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ragctx.corpus import Corpus
+from ragctx.errors import LimitError
 from ragctx.grounding.words import content
 from ragctx.models import Counter
 from ragctx.prompts import Prompt
@@ -26,6 +27,9 @@ _HEADING = 16
 # Counts of a few chunks stand for all of them; this share of a bound made from them holds.
 _SURE = 0.9
 _OVER = "over the token budget"
+# Characters of the shortest piece of a sentence that is worth reading.
+_WORDS = 8
+_CUT = "not one sentence fits the room: the beginning of one was read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,32 @@ class Filler:
         spans = [s for p in passages if not p.derived for span in p.spans for s in self.corpus.sentences(span)]
         shortest = [self.corpus.passage(span) for span in sorted(spans, key=len)[:_SAMPLE]]
         return min([*whole, *shortest] or passages, key=self._cost)
+
+
+def fitted(filler: Filler, found: Context) -> Context:
+    """What of the passages fills a prompt; where not one sentence fits, as much of the first as does.
+
+    Raises:
+        LimitError: there is no room for some words.
+    """
+    try:
+        return filler.fill(found)
+    except LimitError:
+        first = next((span for span in found.spans if len(span) > _WORDS), None)
+        most = filler.ceiling.tokens
+        if first is None or most is None:
+            raise
+        length = len(first) // 2
+        while length >= _WORDS and filler.tokens([cut := _opening(filler, first, length)]) > most:
+            length //= 2
+        if length < _WORDS:
+            raise
+        dropped = tuple(Dropped(span, _OVER) for span in missing(found.spans, cut.spans))
+        return Context((cut,), (*found.dropped, *dropped), (*found.notes, _CUT), found.signals)
+
+
+def _opening(filler: Filler, span: Span, length: int) -> Passage:
+    return filler.corpus.passage(replace(span, end=span.start + length))
 
 
 def _reaches(best: int, costs: Sequence[int], room: float) -> list[tuple[int, int]]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
 import numpy as np
 
-from ragctx.contracts import Retriever
+from ragctx.contracts import CostedPreparation, CostedRetriever, Retriever, SizedRetriever
 from ragctx.corpus import Corpus
 from ragctx.models import Models
-from ragctx.registry import make, options
+from ragctx.registry import make, meant, options
 from ragctx.types import Context, Document, Line, Passage, Question, Range
 from ragctx.types.costs import ZERO
 from ragctx.types.names import worded
-from ragctx.work import Work
+from ragctx.work import Generate, Reply, Work
 
 T = TypeVar("T")
+# Signals of a context: tokens that writing models were billed while it was searched for; and 1 where nothing is handed
+# over on purpose, since nothing that was found answers.
+SEARCHED, REFUSED = "search_tokens", "refused"
+ONCE = Range.exactly(1)
+# Retrievers that always find as many chunks as they are asked for, where there are as many.
+RANK_ALL = ("hybrid", "dense")
+# Retrievers that ask an encoder for every question, wherever there is one.
+_ALWAYS_ASK = ("hybrid", "dense")
 
 
 def retriever(chosen: str | Retriever) -> Retriever:
@@ -48,24 +57,74 @@ def find(
     searcher = retriever(chosen)
     yield from searcher.prepare(corpus, models)
     found = yield from searcher.retrieve(question, corpus, limit, models)
-    return found if found.passages else _openings(found, view, limit)
+    if isinstance(chosen, str) and (note := meant("retrievers", chosen)[1]):
+        found = replace(found, notes=(*found.notes, note))
+    return found if found.passages or found.signals.get(REFUSED) else _openings(found, view, limit)
 
 
 def find_for_nothing(
     chosen: str | Retriever, question: Question, corpus: Corpus, view: Corpus, limit: int, models: Models
 ) -> Context | None:
     """What `find` finds, where that calls no model; None where it would."""
-    if models.has("encoder") and chosen != "bm25":
+    named = chosen if isinstance(chosen, str) else chosen.name
+    if models.has("encoder") and named in _ALWAYS_ASK:
         return None
     return without_models(find(chosen, question, corpus, view, limit, models))
 
 
-def search_line(chosen: str | Retriever, question: Question, models: Models) -> tuple[Line, ...]:
-    """What embedding the question costs; an encoder without a price is not billed."""
-    if chosen == "bm25" or not models.has("encoder") or models.of("encoder").prices is None:
+def search_line(
+    chosen: str | Retriever, question: Question, models: Models, corpus: Corpus, limit: int, times: Range = ONCE
+) -> tuple[Line, ...]:
+    """What searching costs: what the retriever says of itself, else embedding the question.
+
+    An encoder without a price is not billed.
+
+    Args:
+        chosen: a retriever or its name.
+        question: what is searched for.
+        models: facts about the models.
+        corpus: where.
+        limit: the most chunks of a search.
+        times: how many searches there are.
+    """
+    if chosen == "bm25":
+        return ()
+    searcher = retriever(chosen)
+    if isinstance(searcher, CostedRetriever):
+        return tuple(_often(one, times) for one in searcher.lines(question, corpus, limit, models))
+    if not models.has("encoder") or models.of("encoder").prices is None:
         return ()
     tokens = models.of("encoder").counter.count(question.text)
-    return (Line("encoder", Range(0, tokens, 2 * tokens + 8), ZERO, Range.exactly(1)),)
+    return (_often(Line("encoder", Range(0, tokens, 2 * tokens + 8), ZERO, ONCE), times),)
+
+
+def _often(one: Line, times: Range) -> Line:
+    """A line of a request that is made so many times."""
+
+    def product(each: Range) -> Range:
+        return Range(each.low * times.low, each.expected * times.expected, each.high * times.high)
+
+    return Line(one.role, product(one.prompt), product(one.output), product(one.calls))
+
+
+def handed(chosen: str | Retriever, view: Corpus, limit: int, models: Models) -> Range | None:
+    """Tokens that a retriever hands over where it writes them itself; None where they are the corpus's chunks."""
+    searcher = retriever(chosen)
+    return searcher.handed(view, limit, models) if isinstance(searcher, SizedRetriever) else None
+
+
+def preparing(chosen: str | Retriever, corpus: Corpus, models: Models) -> tuple[Line, ...]:
+    """What preparing still asks of models that bill; nothing where only an index is built."""
+    searcher = retriever(chosen)
+    return searcher.preparing(corpus, models) if isinstance(searcher, CostedPreparation) else ()
+
+
+def preparing_notes(chosen: str | Retriever, corpus: Corpus, models: Models) -> tuple[str, ...]:
+    """What a plan tells of a retriever: which one a second name means, and what is paid once for the corpus."""
+    meaning = meant("retrievers", chosen)[1] if isinstance(chosen, str) else ""
+    tokens = sum(one.prompt.expected + one.output.expected for one in preparing(chosen, corpus, models))
+    once = f"preparing takes about {tokens:,.0f} tokens once for this corpus, beside the questions" if tokens else ""
+    return tuple(note for note in (meaning, once) if note)
 
 
 def with_history(question: Question) -> Question:
@@ -82,6 +141,21 @@ def without_models(work: Work[T]) -> T | None:
         return cast("T", done.value)
     work.close()
     return None
+
+
+def without_writing(work: Work[object]) -> Work[bool]:
+    """The work, as far as it goes without asking a model that writes; whether that was to its end."""
+    given: Sequence[Reply] | None = None
+    try:
+        while True:
+            requests = next(work) if given is None else work.send(given)
+            if any(isinstance(request, Generate) for request in requests):
+                return False
+            given = yield requests
+    except StopIteration:
+        return True
+    finally:
+        work.close()
 
 
 def paged(passages: tuple[Passage, ...], corpus: Corpus) -> tuple[Passage, ...]:

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from ragctx.contracts import Compressor, Retriever
 from ragctx.corpus import Corpus
-from ragctx.errors import ConfigError
+from ragctx.errors import ConfigError, LimitError
 from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
 from ragctx.strategies import finding, reranking
 from ragctx.strategies.answering import Reading
-from ragctx.strategies.filling import Filler, chunk_tokens, least_filled
+from ragctx.strategies.filling import Filler, chunk_tokens, fitted, least_filled
 from ragctx.strategies.limits import Ceiling, output_tokens, readable
 from ragctx.strategies.ordering import ORDERS, Order, ordered
 from ragctx.strategies.pruning import PROVENCE, lacking, named, pruned, pruner, units_of
@@ -29,14 +29,17 @@ _ROOM, _SHARE, _LEAST = 2000, 12, 256
 # Twice as many candidates as fill the room, so that there are shorter ones to fill the end with.
 _SPARE = 2.0
 _FEWEST, _MOST = 8, 400
-# Retrievers that always find as many chunks as they are asked for, where there are as many.
-_RANK_ALL = ("hybrid", "dense")
 # How full the room is on average after filling; see `Filler`.
 _FULL = 0.95
+# A room that does not hold all summaries is filled by a part of one in so many at least.
+_FEW = 3
 # Candidates at least, where a model sorts them: it finds what words and vectors put far down.
 _POOL = 24
-# What is left on average of what would fill the room: after the cut, and after pruning.
+# What is left on average of what would fill the room, after the cut and after pruning by a compressor of words.
 _STAYS, _NEEDED = 0.8, 0.45
+# Tokens that are left where sentences are pruned to what is needed: that does not grow with the room. 60 questions of
+# seven data sets were left 234 in the median in a room of 682 and of 2,000 alike, 77 to 640 in nine of ten.
+_LEFT = Range(60, 240, 680)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,8 @@ class Retrieve:
 
         Where finding needs no model, the passages are found and counted, so the prompt is known to the token if the
         reader's counter is exact. Otherwise it follows from the chunks' mean length and the way the room is filled.
-        What a ranker will leave of them cannot be known: an average stands for it, and the prompt may be anything
-        between one without passages and a full one.
+        What a ranker will leave of them cannot be known: what it left of others stands for it. Where it prunes
+        sentences, nine prompts in ten are within the range; where it only cuts, all are.
 
         Raises:
             DoesNotFit: not even a prompt without passages fits the reader's window.
@@ -119,13 +122,14 @@ class Retrieve:
         rewriting = line(question, models, self.templates)
         limit, searched = self._candidates(view, models), finding.with_history(question)
         found = finding.find_for_nothing(self.retriever, searched, corpus, view, limit, models)
-        notes = (*(found.notes if found else ()), *self._lacking(models))
+        told = found.notes if found else finding.preparing_notes(self.retriever, corpus, models)
+        notes = (*told, *self._lacking(models))
         prompt = self._typical(filler, view, models) if found is None else self._counted(filler, found, models)
         exact = models.reader.counter.exact and prompt.low == prompt.high
         if found is not None and question.history:
             prompt = Range(filler.tokens(()), prompt.expected, max(prompt.high, filler.ceiling.tokens or 0))
         guess = reading.estimate(question, prompt, rewriting, exact=exact, notes=notes)
-        search = finding.search_line(self.retriever, question, models) if found is None else ()
+        search = () if found else finding.search_line(self.retriever, question, models, corpus, limit)
         return replace(guess, lines=(*guess.lines, *search, *self._ranking(question, found, limit, view, models)))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
@@ -140,8 +144,10 @@ class Retrieve:
         filler = self._filler(asked.question, view, models, reading, asked.spent)
         limit = self._candidates(view, models)
         found = yield from finding.find(self.retriever, asked.question, corpus, view, limit, models)
+        if spent := int(found.signals.get(finding.SEARCHED, 0)):
+            filler = self._filler(asked.question, view, models, reading, asked.spent + spent)
         needed = yield from self._narrowed(found, filler, models)
-        return (yield from reading.answer(asked, filler.fill(needed), view, models, filler.ceiling))
+        return (yield from reading.answer(asked, self._filled(filler, needed), view, models, filler.ceiling))
 
     def _reading(self, models: Models) -> Reading:
         return Reading(self.name, self.templates, output_tokens(models.reader, self.max_output), self.logprobs)
@@ -152,12 +158,23 @@ class Retrieve:
         ceiling = Ceiling.of(models.reader, reading.output, question, spent)
         bare = models.reader.counter.render(prompt.messages((), question))
         ceiling.check(bare)
-        room = self._room(models)
-        ceiling = ceiling.lowered(bare + room, f"retrieve(tokens={room})", bare)
+        room = self.room(models)
+        ceiling = ceiling.lowered(bare + room, f"{self.name}(tokens={room})", bare)
         return Filler(prompt, question, models.reader.counter, ceiling, view, partial(ordered, order=self.order))
+
+    def _filled(self, filler: Filler, found: Context) -> Context:
+        """What is read; a room that nobody asked for never refuses what the window would hold."""
+        try:
+            return filler.fill(found)
+        except LimitError as error:
+            if self.tokens is not None or type(error) is not LimitError:
+                raise
+            return fitted(filler, found)
 
     def _narrowed(self, found: Context, filler: Filler, models: Models) -> Work[Context]:
         """What is left after sorting, cutting and pruning."""
+        if _summed_up(found):
+            return found
         question, compressor = filler.question, self._pruner(models)
         ranked = Ranked(replace(found, notes=(*found.notes, *self._lacking(models))))
         if self._ranks(models):
@@ -174,7 +191,7 @@ class Retrieve:
         return replace(narrow, passages=finding.paged(narrow.passages, filler.corpus))
 
     def _pruner(self, models: Models) -> Compressor | None:
-        return pruner(self.prune, models, self._room(models))
+        return pruner(self.prune, models, self.room(models))
 
     def _ranks(self, models: Models) -> bool:
         return bool(self.rerank) and models.can(reranking.ROLE, "Rerank")
@@ -182,12 +199,13 @@ class Retrieve:
     def _lacking(self, models: Models) -> tuple[str, ...]:
         return lacking(models, rerank=bool(self.rerank), prune=named(self.prune) == PROVENCE)
 
-    def _room(self, models: Models) -> int:
+    def room(self, models: Models) -> int:
+        """Tokens of passages that are read at most, headings included."""
         window = models.reader.window
         return self.tokens or (_ROOM if window is None else max(_LEAST, min(_ROOM, window // _SHARE)))
 
     def _candidates(self, view: Corpus, models: Models) -> int:
-        enough = math.ceil(_SPARE * self._room(models) / chunk_tokens(view, models.reader.counter))
+        enough = math.ceil(_SPARE * self.room(models) / chunk_tokens(view, models.reader.counter))
         return self.candidates or min(_MOST, max(_POOL if self._ranks(models) else _FEWEST, enough))
 
     def _share(self, models: Models) -> float:
@@ -198,31 +216,49 @@ class Retrieve:
 
     def _counted(self, filler: Filler, found: Context, models: Models) -> Range:
         """The prompt's range from the passages that were found."""
-        filled = filler.fill(found)
-        prompt, bare, share = filler.tokens(filled.passages), filler.tokens(()), self._share(models)
+        filled = self._filled(filler, found)
+        prompt, bare = filler.tokens(filled.passages), filler.tokens(())
+        share = 1.0 if _summed_up(found) else self._share(models)
         if share == 1.0:
             return Range.exactly(prompt)
         most = filler.ceiling.tokens or prompt
         if len(filled.dropped) == len(found.dropped):  # all of it fits, and apart it may take more headings
             most = min(most, bare + filler.apart(found.passages))
-        return Range(bare, bare + share * (prompt - bare), max(prompt, most))
+        return self._left(bare, share, prompt - bare, max(prompt, most) - bare)
 
     def _typical(self, filler: Filler, view: Corpus, models: Models) -> Range:
         """The prompt's range from the corpus's mean chunk and the room."""
         bare, most = filler.tokens(()), filler.ceiling.tokens or 0
         chunks = min(self._candidates(view, models), len(view.chunks))
+        if (handed := finding.handed(self.retriever, view, self._candidates(view, models), models)) is not None:
+            room, low = most - bare, min(handed.low, (most - bare) / _FEW)
+            return Range(bare + low, bare + max(low, min(handed.expected, _FULL * room)), bare + min(room, handed.high))
         there = chunks * chunk_tokens(view, models.reader.counter)
         expected = min(there, _FULL * (most - bare))
         share = self._share(models)
-        sure = self.retriever in _RANK_ALL and share == 1.0
+        sure = self.retriever in finding.RANK_ALL and share == 1.0
         least = least_filled(view, models.reader.counter, chunks, most - bare) if sure else 0.0
+        if share == _NEEDED:
+            return self._left(bare, share, expected, most - bare)
         return Range(bare + min(least, expected), bare + share * expected, most)
+
+    def _left(self, bare: int, share: float, filled: float, most: float) -> Range:
+        """The prompt's range once so many tokens of passages are pruned; see `_LEFT`."""
+        if share != _NEEDED or named(self.prune) != PROVENCE:
+            return Range(bare, bare + share * filled, bare + most)
+        least = _LEFT.low if filled >= _LEFT.high else 0
+        return Range(bare + least, bare + min(share * filled, _LEFT.expected), bare + min(most, _LEFT.high))
 
     def _ranking(
         self, question: Question, found: Context | None, limit: int, view: Corpus, models: Models
     ) -> tuple[Line, ...]:
         """What the ranker reads."""
         prunes = named(self.prune) == PROVENCE and self._pruner(models) is not None
-        if not self._ranks(models) and not prunes:
+        if (not self._ranks(models) and not prunes) or (found is not None and _summed_up(found)):
             return ()
         return (reranking.line(question, found, limit, view, models),)
+
+
+def _summed_up(found: Context) -> bool:
+    """Whether a retriever handed over summaries: those are read as they are, since each stands for many passages."""
+    return any(passage.derived for passage in found.passages)

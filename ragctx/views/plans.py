@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ragctx.routing import Plan, PlanRow
 
 SHOWN = 48
+# Strategies whose rejection is told below a question, the best first; the others are named, and told in full by
+# `ragctx explain`, in HTML and in JSON.
+_REJECTED = 3
 Refusals = Mapping[str, Sequence[str]]
 
 
@@ -117,9 +120,11 @@ def _planned(row: PlanRow, common: Sequence[str], out: Refusals, by: int) -> Ite
     if decision.strategy:
         yield block(Text(decision.strategy, "green") + Text(f": {bill(estimate)}"), by=by)
     yield block(decision.why, DIM if decision.strategy else WARN, by)
-    for candidate in decision.rejected:
-        if decision.strategy and candidate.rejected not in decision.why and not among(candidate, out):
-            yield block(f"not {candidate.strategy}: {rejection(candidate)}", DIM, by)
+    said = [c for c in decision.rejected if decision.strategy and c.rejected not in decision.why and not among(c, out)]
+    for candidate in said[:_REJECTED]:
+        yield block(f"not {candidate.strategy}: {rejection(candidate)}", DIM, by)
+    if left := [candidate.strategy for candidate in said[_REJECTED:]]:
+        yield block(f"nor {', '.join(left)}", DIM, by)
     for note in [note for note in estimate.notes if note not in common]:
         yield block(f"note: {note}", DIM, by)
 

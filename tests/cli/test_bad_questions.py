@@ -82,6 +82,8 @@ def test_a_question_longer_than_the_window(ragctx, documents, reader, questions)
         (["-r", "scripted:echo", "--strategy", "retreive"], "did you mean 'retrieve'"),
         (["-r", "scripted:echo", "--encoder", "sentence-transformer:x"], "did you mean 'sentence-transformers'"),
         (["-r", "openai:m@http://127.0.0.1:9/v1", "-o", "timeot=3"], "timeout"),
+        (["-r", "scripted:echo", "--encoder", "extractive", "--encoder-option", "lenght=9"], "no option lenght"),
+        (["-r", "scripted:echo", "--encoder", "none", "--encoder-option", "length=9"], "name one, or leave it out"),
         (["-r", "scripted:echo", "--config", "none.toml"], "none.toml"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_a_plan_says_once_why_others_are_out(ragctx, documents, questions) -> No
     asked = questions({"question": "What is the notice period?"}, {"question": "What is the deposit?"})
     told = " ".join(ragctx("plan", asked, "-d", documents, "-r", "extractive", "--ranker", "extractive").out.split())
     assert told.count("no model here writes") == 1
-    assert "note: not compress, full or retrieve: no model here writes" in told
+    assert re.search(r"note: not [a-z, -]*compress, full, [a-z, -]*retrieve[a-z, -]*: no model here writes", told)
     assert "no language model asked, ranker reads" in told
 
 

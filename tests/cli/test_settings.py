@@ -91,5 +91,16 @@ def test_a_job_freezes_what_answers_depend_on_and_nothing_else(tmp_path, monkeyp
     assert frozen["documents"] == [str(tmp_path / "docs")]
     assert frozen["reader"] == f"scripted:{tmp_path / 's.toml'}"
     assert frozen["options"] == {"window": 100}
+    assert frozen["encoder_options"] == {}
     assert "attempts" not in frozen
     assert "secret" not in str(frozen)
+
+
+def test_options_of_the_encoder_from_flag_and_file(tmp_path):
+    (tmp_path / "ragctx.toml").write_text("[encoder_options]\nlength = 512\ntemperature = 0.9\n")
+    found = settings(tmp_path / "ragctx.toml", encoder_option=["length=1024", "threads=2"])
+    assert found.encoder_options == {"length": 1024, "temperature": 0.9, "threads": 2}
+    assert found.options == {}
+    assert found.frozen()["encoder_options"] == {"length": 1024, "temperature": 0.9}
+    with pytest.raises(ConfigError, match=r"--encoder-option 'length' is no NAME=VALUE"):
+        settings(encoder_option=["length"])

@@ -14,9 +14,9 @@ from ragctx import registry
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
 from ragctx.encoders import open_encoder
-from ragctx.models import Models
+from ragctx.models import ModelFacts, Models
 from ragctx.types import Context, Document, Question, Where
-from ragctx.work import run
+from ragctx.work import Completion, Generate, Relevances, Rerank, run
 
 NAMES = registry.names("retrievers")
 LEASE = "The notice period is three months. Pets are allowed with consent. Rent is due in May. "
@@ -40,21 +40,78 @@ class Bag:
         return rows
 
 
+WORDS = re.compile(r"[a-z]+|[\u3040-\u9fff]|\d+|[^\w\s]")
+WINDOW = 4096
+
+
+class Count:
+    """A word, a mark or a wide character is a token; a message costs three more."""
+
+    name, exact = "words", True
+
+    def count(self, text):
+        return len(WORDS.findall(text.lower()))
+
+    def render(self, messages):
+        return 3 + sum(3 + self.count(message.content) for message in messages)
+
+
+def shared(query, text):
+    """Share of the query's words that the text has: a toy ranker's relevance."""
+    asked = set(WORDS.findall(query.lower()))
+    return len(asked & set(WORDS.findall(text.lower()))) / len(asked) if asked else 0.0
+
+
 @dataclass
 class Rig:
-    """A retriever, models that it may need, and a count of what it asked them."""
+    """A retriever, models that it may need, and a count of what it asked them.
+
+    The reader says the last words of what it is told, as many as it may say: what a prompt ends with is its question.
+    The ranker gives each text, and each unit where units are asked for, the share of the question's words it holds.
+    """
 
     retriever: Retriever
     asked: int = 0
     encoder: object = field(default_factory=lambda: open_encoder(Bag()))
+    told: list[Generate] = field(default_factory=list)
+    says: object = lambda request: " ".join(request.messages[-1].content.split()[-12:])
 
     @property
     def models(self):
-        return Models({"encoder": self.encoder.facts})
+        return Models(
+            {
+                "reader": ModelFacts("reader", counter=Count(), window=WINDOW, identity="reader"),
+                "encoder": self.encoder.facts,
+                "ranker": ModelFacts("ranker", counter=Count(), kinds=frozenset({"Rerank", "Prune"})),
+            }
+        )
 
     def answer(self, requests):
         self.asked += len(requests)
-        return self.encoder.serve(requests, lambda i, text: None)
+        return [self.reply(request) for request in requests]
+
+    def reply(self, request):
+        if isinstance(request, Generate):
+            return self.written(request)
+        if isinstance(request, Rerank):
+            return self.weighed(request)
+        [reply] = self.encoder.serve([request], lambda i, text: None)
+        return reply
+
+    def written(self, request):
+        self.told.append(request)
+        prompt = Count().render(request.messages)
+        assert prompt + request.sampling.max_tokens <= WINDOW, f"{request.purpose}: a request over the window"
+        said = " ".join(self.says(request).split()[: request.sampling.max_tokens])
+        return Completion(said, prompt, Count().count(said))
+
+    def weighed(self, request):
+        values = tuple(shared(request.query, text) for text in request.texts)
+        keeps = tuple(
+            tuple(shared(request.query, text[start:end]) for start, end in ranges)
+            for text, ranges in zip(request.texts, request.units, strict=False)
+        )
+        return Relevances(values, sum(map(Count().count, request.texts)), keeps=keeps)
 
     def __call__(self, question, corpus, limit) -> Context:
         asked = question if isinstance(question, Question) else Question(question)
@@ -75,7 +132,7 @@ def corpus():
 
 
 def chunks_of(context, corpus):
-    """Numbers of the chunks that a context's spans hold."""
+    """Numbers of the chunks that are read, each once; a text written from many chunks stands for all of them."""
     spans = context.spans
     return [
         i for i, chunk in enumerate(corpus.chunks) if any(span.overlap(chunk) for span in spans)
@@ -83,9 +140,11 @@ def chunks_of(context, corpus):
 
 
 def is_sound(context, corpus, limit):
-    assert len(chunks_of(context, corpus)) <= limit
-    assert all(passage.text == corpus.text(passage.spans[0]) for passage in context.passages if not passage.derived)
-    assert all(len(passage.spans) == 1 for passage in context.passages if not passage.derived)
+    cut = [passage for passage in context.passages if not passage.derived]
+    assert len(chunks_of(context.with_passages(cut), corpus)) + len(context.passages) - len(cut) <= limit
+    assert all(passage.spans and passage.text.strip() for passage in context.passages)
+    assert all(corpus.text(span) for span in context.spans)
+    assert all(passage.text == corpus.passage(*passage.spans).text for passage in cut)
     spans = sorted(context.spans)
     assert all(a.document != b.document or a.end <= b.start for a, b in itertools.pairwise(spans))
     assert all(passage.score is not None and np.isfinite(passage.score) for passage in context.passages)

@@ -1,6 +1,7 @@
 """What every registered strategy must do, whoever wrote it: limits, spans, determinism, odd input, honest estimates.
 
-Each is asked without a ranker and with one. `extract` writes nothing; its own suite is `test_extracting.py`.
+Each is asked without a ranker and with one. `extract` writes nothing; its own suite is `test_extracting.py`. Those that
+read with several calls, in `agents/`, have theirs in `test_agents.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from ragctx.contracts import Strategy
 from ragctx.corpus import Corpus
 from ragctx.errors import LimitError, RagctxError
 from ragctx.readers.scripted import Scripted as Beside
-from ragctx.registry import make, names
+from ragctx.registry import find, make, names
 from ragctx.types import Answer, Budget, Document, Estimate, Question, Turn, Where
 
-STRATEGIES = [name for name in names("strategies") if name != "extract"]
+STRATEGIES = [
+    name for name in names("strategies") if name != "extract" and "agents" not in find("strategies", name).__module__
+]
 each = pytest.mark.parametrize("name", STRATEGIES)
 
 

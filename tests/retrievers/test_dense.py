@@ -134,3 +134,55 @@ def test_many_single_additions_keep_segments_few(bench, monkeypatch):
     ranking = bench(Dense().rank(Question("number6 thing6 subject6"), corpus, 20, bench.models))
     assert len(ranking) == 11
     assert corpus.chunks[int(ranking.chunks[0])].document == "n6.txt"
+
+
+def test_documents_are_ranked_by_their_nearest_chunk(bench):
+    filler = "Nothing of note stands here at all today. "
+    files = [
+        Document(f"f{i}.txt", (filler * i + f"Here lives subject{i} and thing{i}. " + filler * 9)) for i in range(6)
+    ]
+    corpus = Corpus.of(*files, chunking=Chunking(words=8))
+    asked = Question("Where does subject3 and thing3 live?")
+    every = bench(Dense().rank(asked, corpus, 1_000, bench.models))
+    nearest = {}
+    for chunk, score in zip(every.chunks.tolist(), every.scores.tolist(), strict=True):
+        nearest.setdefault(corpus.chunks[chunk].document, score)
+    for most in (1, 2, 1_000):
+        found = bench(Dense(per_document=most).rank(asked, corpus, 1_000, bench.models))
+        named = [corpus.chunks[int(chunk)].document for chunk in found.chunks]
+        assert list(dict.fromkeys(named)) == sorted(nearest, key=lambda name: (-nearest[name], name))
+        assert found.scores.tolist() == pytest.approx([nearest[name] for name in named])
+        assert max(map(named.count, named)) <= most
+        assert found.signals == every.signals
+        assert named[0] == "f3.txt"
+    assert set(found.chunks.tolist()) == set(every.chunks.tolist())
+
+
+def test_a_filter_and_a_view_hold_for_documents(bench):
+    corpus = Corpus.of(*notes(12))
+    one = Dense(per_document=1)
+    asked = Question("thing7 subject7", where=Where(documents=("n2.txt", "n7.txt")))
+    assert [p.spans[0].document for p in bench(one.retrieve(asked, corpus, 5, bench.models)).passages] == [
+        "n7.txt",
+        "n2.txt",
+    ]
+    view = corpus.select(asked.where)
+    found = bench(one.retrieve(Question("thing7 subject7"), view, 1, bench.models))
+    assert [passage.spans[0].document for passage in found.passages] == ["n7.txt"]
+
+
+def test_documents_need_a_chunk_each():
+    with pytest.raises(ConfigError, match="per_document from 1"):
+        Dense(per_document=0)
+
+
+def test_a_file_of_code_is_found_by_its_nearest_block(bench, tmp_path):
+    pytest.importorskip("tree_sitter")
+    quiet = "\n\n".join(f"def other{i}(value):\n    return value + {i}" for i in range(30))
+    (tmp_path / "loud.py").write_text(quiet.replace("def other9(value)", "def parcel_of_the_town(parcel, town)"))
+    (tmp_path / "quiet.py").write_text(quiet)
+    corpus = Corpus.over(tmp_path, folder=tmp_path / "store", chunking=Chunking(words=15))
+    found = bench(Dense(per_document=1).retrieve(Question("parcel_of_the_town parcel town"), corpus, 1, bench.models))
+    [passage] = found.passages
+    assert passage.spans[0].document == "loud.py"
+    assert "def parcel_of_the_town(parcel, town):\n    return value + 9" in passage.text

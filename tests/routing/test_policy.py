@@ -35,7 +35,7 @@ WRONG = [
     ("[[0.25, 0.796], [1.0, 0.765]]", "[]", "needs points"),
     ('signal = "documents"', 'signal = "doccuments"', "unknown signal 'doccuments'"),
     ('strategy = "full"', 'strategy = "fool"', "'fool' has no figures"),
-    ("version = 1", "version = 1\n[", "not TOML"),
+    ("version = 2", "version = 2\n[", "not TOML"),
 ]
 
 

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragctx.corpus import Corpus
@@ -16,6 +16,9 @@ from ragctx.routing.names import known_signal
 from ragctx.routing.signals import coverage, score_shape
 from ragctx.routing.words import content_terms, is_english
 from ragctx.types import Passage, Question, Span, Turn, Where
+
+# A machine at work on other things makes examples slowly; that says nothing of the code.
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_every_signal_is_named_and_finite(corpus: Corpus, priced: Models) -> None:
@@ -92,12 +95,14 @@ def test_an_answered_question_stands_out_from_an_unanswered_one(corpus: Corpus, 
         assert answered[name] > unanswered[name], name
 
 
+@CALM
 @given(st.lists(st.floats(0, 50), max_size=12), st.integers(1, 9), st.integers(0, 10_000))
 def test_score_shapes_stay_within_0_and_1(scores: list[float], terms: int, chunks: int) -> None:
     shape = score_shape(sorted(scores, reverse=True), terms, chunks)
     assert all(0 <= value <= 1 + 1e-9 for value in shape.values())
 
 
+@CALM
 @given(st.lists(st.floats(0.5, 50), min_size=1, max_size=10), st.floats(0.1, 9))
 def test_gaps_and_entropy_do_not_depend_on_the_scale_of_scores(scores: list[float], factor: float) -> None:
     ordered = sorted(scores, reverse=True)

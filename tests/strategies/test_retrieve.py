@@ -132,6 +132,19 @@ def test_no_room_is_refused_with_the_numbers(scripted, corpus: Corpus) -> None:
     assert refused.value.left == 330
 
 
+def test_a_room_that_nobody_asked_for_refuses_nothing(scripted) -> None:
+    """256 tokens of a small window do not hold the only sentence there is: its beginning is read."""
+    corpus = Corpus.of("gate " * 1_500)
+    reader, asked = scripted(window=1_600, counter=Characters()), Question("When does the gate open?")
+    planned = Retrieve(retriever="bm25").estimate(asked, corpus, reader.models).prompt
+    answer = reader.answer(Retrieve(retriever="bm25"), asked, corpus)
+    assert any("the beginning of one was read" in note for note in answer.notes)
+    assert answer.dropped
+    assert planned.low <= rendered(reader) <= planned.high
+    with pytest.raises(LimitError, match=r"retrieve\(tokens=60\) allows 60: raise it"):
+        reader.answer(Retrieve(retriever="bm25", tokens=60), asked, corpus)
+
+
 LONG = "This sentence about the gate and its opening goes on and on, " * 30 + "and the gate opens at nine."
 
 

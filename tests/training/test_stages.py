@@ -72,15 +72,22 @@ def test_one_command_runs_all_stages_and_goes_on_where_it_was(data: Path, encode
     given = ["--data", str(data), "--encoder", str(encoder), "--out", str(tmp_path), "--threads", "1", "--limit", "24"]
     main(given)
     card = json.loads((tmp_path / "weights" / "card.json").read_text())
-    first, second, third, fourth = card["runs"]
+    first, second, third, fourth, fifth = card["runs"]
     assert (first["questions"], first["start"], int(first["made up"]) > 0) == ("0", "", True)
     assert (second["questions"], second["made up"], second["hardest"]) == ("24", "0", "")
     assert (third["negatives"], bool(third["start"]), bool(third["hardest"])) == ("2", True, True)
     assert (fourth["start"] != third["start"], fourth["hardest"] != third["hardest"]) == (True, True)
     assert (tmp_path / "4-hardest" / "hardest.jsonl").read_text().count("\n") == 24
+    assert "the mean" in fifth["stage"]
     assert (tmp_path / "weights" / "reader.onnx").read_bytes() == (
-        tmp_path / "4-hardest" / "weights" / "reader.onnx"
+        tmp_path / "5-mean" / "weights" / "reader.onnx"
     ).read_bytes()
+    three, four, mean = (
+        torch.load(tmp_path / name / "reader.pt", weights_only=True) for name in ("3-hardest", "4-hardest", "5-mean")
+    )
+    learnt = [name for name, weight in mean.items() if weight.is_floating_point()]
+    assert all(torch.allclose(mean[name], (three[name] + four[name]) / 2) for name in learnt)
+    assert any(not torch.equal(three[name], four[name]) for name in learnt)
 
     begun = averaged(tmp_path / "1-made-up" / "checkpoint.pt")  # what stage 2 began with is what stage 1 ended with
     ended = torch.load(tmp_path / "1-made-up" / "reader.pt", weights_only=True)
@@ -124,3 +131,10 @@ def test_files_are_made_anew_and_the_card_tells_the_runs_that_are_named(
         (tmp_path / f"{name}.json").write_text(json.dumps({"told": name}))
     main([*given, "--runs", str(tmp_path / "one.json"), str(tmp_path / "two.json")])
     assert json.loads((tmp_path / "weights" / "card.json").read_text())["runs"] == [{"told": "one"}, {"told": "two"}]
+
+
+def test_runs_of_different_models_are_not_averaged() -> None:
+    from training.reader.average import mean
+
+    with pytest.raises(ConfigError, match="same encoder"):
+        mean([{"w": torch.ones(2)}, {"w": torch.ones(3)}])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from ragctx.types import Answer
+from ragctx.routing import Plan, PlanRow
+from ragctx.types import Answer, Candidate, Decision, Estimate, Question
 from ragctx.views import terminal
 from ragctx.views.text import clean, one_line
 
@@ -126,3 +127,16 @@ def test_one_line_cuts_where_asked():
 
 def test_a_plain_string_is_printed_as_it_is(printed, hostile):
     assert "[red]x[/red]" in printed(hostile)
+
+
+def test_a_plan_tells_of_the_best_three_that_were_not_taken_and_names_the_others(printed):
+    from ragctx.views import html
+
+    estimate = Estimate.exactly(prompt=2000, output=(1, 60, 120))
+    others = tuple(Candidate(f"way-{n}", estimate, 0.5, 1.0, 0.5 - n / 100, f"score {n}") for n in range(6))
+    decision = Decision("retrieve", "single fact", {}, (Candidate("retrieve", estimate, 0.8, 0.2, 0.8), *others))
+    value = Plan((PlanRow(Question("How long?"), decision),))
+    text, page = printed(terminal.plan(value)), html.plan(value)
+    assert [n for n in range(6) if f"not way-{n}: score {n}" in text] == [0, 1, 2]
+    assert "nor way-3, way-4, way-5" in text
+    assert all(f"not way-{n}: score {n}" in page for n in range(6))

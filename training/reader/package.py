@@ -28,7 +28,7 @@ from training.reader.negatives import mine, unpaired
 from training.reader.sets import SOURCES, read
 
 NAME = "extractive"
-VERSION = "1"
+VERSION = "2"
 LICENCE = "Apache-2.0"
 ENCODER = "all-MiniLM-L6-v2 (Apache-2.0), which was itself trained on a billion public pairs, MS MARCO among them"
 MEASURED = 400

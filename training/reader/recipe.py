@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.reader.__main__ import main as train
+from training.reader.average import main as average
 
 STAGES: dict[str, tuple[str, ...]] = {
     "1-made-up": ("--cloze", "1", "--epochs", "0"),
@@ -16,10 +17,12 @@ STAGES: dict[str, tuple[str, ...]] = {
     "4-hardest": ("--cloze", "0", "--epochs", "1", "--negatives", "2"),
 }
 """Made-up questions; real ones with wrong passages by words; real ones with those that the model fell for, twice."""
+MEAN = "5-mean"
+"""The mean of the last two stages' weights, which is what is shipped."""
 
 
 def main(said: Sequence[str] | None = None) -> None:
-    """Every stage in a folder of its own, each from the weights of the one before; the last one's files are the result.
+    """Every stage in a folder of its own, each from the weights of the one before; the last two are averaged.
 
     Run again after a kill, it goes on where it was: a stage that has its files is through.
     """
@@ -35,8 +38,12 @@ def main(said: Sequence[str] | None = None) -> None:
     for name in STAGES:
         if not (options.out / name / "weights" / "card.json").exists():
             train([*given, *stage(options.out, name)])
-    shutil.copytree(options.out / name / "weights", options.out / "weights", dirs_exist_ok=True)
-    shutil.copy(options.out / name / "full.onnx", options.out)
+    last = [str(options.out / name) for name in list(STAGES)[-2:]]
+    if not (options.out / MEAN / "weights" / "card.json").exists():
+        where = ("--data", str(options.data), "--encoder", str(options.encoder), "--out", str(options.out / MEAN))
+        average([*where, *last])
+    shutil.copytree(options.out / MEAN / "weights", options.out / "weights", dirs_exist_ok=True)
+    shutil.copy(options.out / MEAN / "full.onnx", options.out)
 
 
 def stage(out: Path, name: str) -> list[str]:

@@ -24,7 +24,7 @@ class Seen:
 
     Attributes:
         sentences: character ranges of the passage. keep: of each, 0 to 1, the mean over its tokens.
-        answers: best first. said: their texts.
+        answers: best first. said: their texts. places: their character ranges.
     """
 
     passage: Passage
@@ -33,6 +33,7 @@ class Seen:
     keep: np.ndarray
     answers: list[Borders]
     said: list[str]
+    places: list[tuple[int, int]]
 
 
 Look = Callable[[Sequence[tuple[str, Passage]]], list[Seen]]
@@ -69,14 +70,15 @@ def _seen(
     inside = np.array([p for p, part in enumerate(encoding.sequence_ids) if part == 1], int)
     answers = best(start, end, inside)
     offsets = encoding.offsets
-    said = [passage.text[offsets[a.first][0] : offsets[a.last][1]] for a in answers]
+    places = [(offsets[a.first][0], offsets[a.last][1]) for a in answers]
+    said = [passage.text[start:end] for start, end in places]
     sentences = list(bounds(passage.text))
     probabilities = 1 / (1 + np.exp(-keep))
     means = []
     for first, last in sentences:
         held = [p for p in inside if offsets[p][0] < last and offsets[p][1] > first]
         means.append(float(probabilities[held].mean()) if held else 0.0)
-    return Seen(passage, float(relevance), sentences, np.array(means), answers, said)
+    return Seen(passage, float(relevance), sentences, np.array(means), answers, said, places)
 
 
 def reading(examples: Sequence[Example], look: Look) -> dict[str, float]:

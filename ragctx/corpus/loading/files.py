@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+from ragctx.corpus.grammars import grammar_of
 from ragctx.corpus.loading.extracted import Extracted, Findings
 from ragctx.corpus.loading.inspection import Inspection
 from ragctx.errors import UnreadableDocument
@@ -31,7 +32,8 @@ def load(path: Path, seen: Inspection, findings: Findings) -> Iterator[Extracted
     """
     if not seen.size:
         raise UnreadableDocument(str(path), "the file is empty", "remove it or give it some text")
-    name = LOADERS.get(path.suffix.lower()) or _sniffed(path, seen)
+    # Code often holds a page's head or a file's first bytes as its own text.
+    name = LOADERS.get(path.suffix.lower()) or ("plain" if grammar_of(path.name) else _sniffed(path, seen))
     loader = import_module(f"ragctx.corpus.loading.{name}")
     found: Iterator[Extracted] = loader.load(path, seen, findings)
     return found

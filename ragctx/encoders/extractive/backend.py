@@ -15,7 +15,7 @@ from ragctx.contracts import Emit
 from ragctx.encoders.extractive.embedding import Alone, Embedding
 from ragctx.encoders.extractive.files import Weights
 from ragctx.encoders.extractive.pairs import Pass
-from ragctx.encoders.extractive.ranking import Ranking, Seen, refusal, seen
+from ragctx.encoders.extractive.ranking import LOOKED, Ranking, Seen, refusal, seen
 from ragctx.encoders.extractive.session import Session, cores
 from ragctx.encoders.extractive.words import Tokens, Words
 from ragctx.models import ModelFacts
@@ -124,7 +124,9 @@ def _passes(planned: Planned) -> Sequence[Pass | Alone]:
 
 
 def _answers(planned: Planned) -> int:
-    return planned.request.answers if isinstance(planned, Ranking) else 0
+    if not isinstance(planned, Ranking):
+        return 0
+    return max(planned.request.answers, LOOKED if planned.request.units else 0)
 
 
 def _tokens(planned: Planned) -> int:

@@ -11,6 +11,8 @@ import numpy as np
 _EDGE = 1e-4
 """How near to 0 and 1 a mean of probabilities is taken at its word; the fit held it so too."""
 _FAR = 60.0
+NOWHERE = -7.0
+"""Log-odds of a stretch that is none: where no likely answer lies within a unit, and the least that any may have."""
 
 
 def sigmoid(logits: Any) -> Any:  # noqa: ANN401 - an array, or a number
@@ -29,12 +31,13 @@ class Calibration:
 
     Attributes:
         relevance: slope and offset of the relevance logit.
-        keep: of the log-odds of a unit's mean keep probability.
+        keep: weights of the log-odds of a unit's mean keep probability and of the likeliest stretch within it, and the
+            offset.
         answer: weights of a stretch's score and of its passage's relevance logit, and the offset.
     """
 
     relevance: tuple[float, float]
-    keep: tuple[float, float]
+    keep: tuple[float, float, float]
     answer: tuple[float, float, float]
 
     @classmethod
@@ -44,25 +47,33 @@ class Calibration:
         Raises:
             KeyError, TypeError, ValueError: the table has another shape.
         """
-        (a, b), (c, d), answer = table["relevance"], table["keep"], table["answer"]
-        numbers = [float(n) for n in (a, b, c, d, answer["score"], answer["relevance"], answer["intercept"])]
-        if not np.isfinite(numbers).all():
+        relevance, keep, answer = ([*table["relevance"]], table["keep"], table["answer"])
+        kept = [keep[name] for name in ("mean", "stretch", "intercept")]
+        answered = [answer[name] for name in ("score", "relevance", "intercept")]
+        (a, b), (c, d, e), (f, g, h) = (tuple(map(float, numbers)) for numbers in (relevance, kept, answered))
+        if not np.isfinite([a, b, c, d, e, f, g, h]).all():
             raise ValueError("its calibration holds a number that is none")
-        return cls((numbers[0], numbers[1]), (numbers[2], numbers[3]), (numbers[4], numbers[5], numbers[6]))
+        return cls((a, b), (c, d, e), (f, g, h))
 
     def relevant(self, logit: float) -> float:
         """How likely a text answers."""
         slope, offset = self.relevance
         return float(sigmoid(slope * logit + offset))
 
-    def kept(self, means: np.ndarray) -> np.ndarray:
-        """How likely units are needed, from their means [units]."""
-        slope, offset = self.keep
+    def kept(self, means: np.ndarray, stretches: np.ndarray) -> np.ndarray:
+        """How likely units are needed, from their means and the log-odds of their likeliest stretches, both [units]."""
+        by_mean, by_stretch, offset = self.keep
         held = np.clip(means, _EDGE, 1 - _EDGE)
-        needed: np.ndarray = sigmoid(slope * np.log(held / (1 - held)) + offset)
+        needed: np.ndarray = sigmoid(
+            by_mean * np.log(held / (1 - held)) + by_stretch * np.maximum(stretches, NOWHERE) + offset
+        )
         return needed
 
-    def answers(self, score: float, relevance: float) -> float:
-        """How likely a stretch is the answer, from its score and its passage's relevance logit."""
+    def odds(self, score: float, relevance: float) -> float:
+        """Log-odds of a stretch to be the answer, from its score and its passage's relevance logit."""
         by_score, by_relevance, offset = self.answer
-        return float(sigmoid(by_score * score + by_relevance * relevance + offset))
+        return by_score * score + by_relevance * relevance + offset
+
+    def answers(self, score: float, relevance: float) -> float:
+        """The same as a probability."""
+        return float(sigmoid(self.odds(score, relevance)))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ragctx.encoders.extractive.calibration import Calibration, sigmoid
+from ragctx.encoders.extractive.calibration import NOWHERE, Calibration, sigmoid
 from ragctx.encoders.extractive.pairs import ASKED, TITLE, Pass, lead, passes
 from ragctx.encoders.extractive.pooling import Sight, means
 from ragctx.encoders.extractive.session import Outputs
@@ -17,6 +17,8 @@ from ragctx.encoders.extractive.words import Tokens
 from ragctx.encoders.spans import Borders, answers
 from ragctx.work import Failure, Relevances, Rerank, Stretch
 
+LOOKED = 5
+"""Stretches of each pass that are looked at where units are weighed."""
 _LEAST_KNOWN = 0.5
 """The share of a question's tokens that the vocabulary has to know."""
 
@@ -162,8 +164,18 @@ def _keeps(ranked: Ranked, said: Sequence[Seen], calibration: Calibration) -> tu
     if not said:
         return (0.0,) * len(ranked.first)
     pooled = means(ranked.first, ranked.last, [one.sight for one in said], len(ranked.tokens.ids))
-    needed = np.where(ranked.last > ranked.first, calibration.kept(pooled), 0.0)
+    needed = np.where(ranked.last > ranked.first, calibration.kept(pooled, _held(ranked, said, calibration)), 0.0)
     return tuple(map(float, needed))
+
+
+def _held(ranked: Ranked, said: Sequence[Seen], calibration: Calibration) -> np.ndarray:
+    """Log-odds of the likeliest answer that lies within each unit [units]: what answers is needed."""
+    best_ = np.full(len(ranked.first), NOWHERE)
+    for one in said:
+        for answer in one.answers:
+            within = (ranked.first <= answer.first) & (answer.last < ranked.last)
+            best_[within] = np.maximum(best_[within], calibration.odds(answer.score, one.relevance))
+    return best_
 
 
 def _stretches(ranked: Ranked, said: Sequence[Seen], calibration: Calibration) -> list[Stretch]:

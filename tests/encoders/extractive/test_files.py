@@ -117,11 +117,17 @@ def test_a_card_that_is_none(folder, text):
         {"longest": 255},
         {"width": 0},
         {"width": None},
-        {"calibration": {"relevance": [1, float("nan")], "keep": [1, 0], "answer": {}}},
+        {
+            "calibration": {
+                "relevance": [1, float("nan")],
+                "keep": {"mean": 1, "stretch": 0, "intercept": 0},
+                "answer": {},
+            }
+        },
         {
             "calibration": {
                 "relevance": [float("inf"), 0],
-                "keep": [1, 0],
+                "keep": {"mean": 1, "stretch": 0, "intercept": 0},
                 "answer": {"score": 1, "relevance": 0, "intercept": 0},
             }
         },

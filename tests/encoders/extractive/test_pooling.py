@@ -63,10 +63,16 @@ def test_the_best_stretches_do_not_overlap(found, count):
 
 def test_calibration_is_what_the_card_says():
     made = Calibration.parsed(
-        {"relevance": [2, 1], "keep": [1, 0], "answer": {"score": 0.5, "relevance": 0.25, "intercept": -1}}
+        {
+            "relevance": [2, 1],
+            "keep": {"mean": 1, "stretch": 0.5, "intercept": 0},
+            "answer": {"score": 0.5, "relevance": 0.25, "intercept": -1},
+        }
     )
     assert made.relevant(0.5) == pytest.approx(1 / (1 + np.exp(-2)))
-    assert made.kept(np.array([0.0, 0.3, 1.0])) == pytest.approx([1e-4, 0.3, 1 - 1e-4])
+    assert made.kept(np.array([0.0, 0.3, 1.0]), np.zeros(3)) == pytest.approx([1e-4, 0.3, 1 - 1e-4])
+    assert made.kept(np.array([0.5, 0.5]), np.array([2.0, -np.inf])) == pytest.approx([sigmoid(1), sigmoid(-3.5)])
+    assert made.odds(4, -4) == pytest.approx(0.0)
     assert made.answers(4, -4) == pytest.approx(0.5)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ragctx.contracts import BatchBackend
 from ragctx.encoders import open_ranker
-from ragctx.encoders.extractive.calibration import sigmoid
+from ragctx.encoders.extractive.calibration import NOWHERE, sigmoid
 from ragctx.encoders.extractive.pairs import OVERLAP, Pass, lead, passes
 from ragctx.encoders.extractive.ranking import Ranking
 from ragctx.encoders.extractive.stretches import best
@@ -44,13 +44,18 @@ def test_one_pair_is_read_as_its_pass_says(model, serve):
     slope, offset = calibration.relevance
     assert reply.values == pytest.approx((float(sigmoid(slope * outputs.relevance + offset)),))
 
-    tokens, keep = known[TEXT], sigmoid(outputs.keep.astype(float))
-    for (start, end), probability in zip(units_of(TEXT), reply.keeps[0], strict=True):
-        mine = [p for p in range(len(tokens.ids)) if tokens.starts[p] < end and tokens.ends[p] > start]
-        assert probability == pytest.approx(calibration.kept(keep[[one.lead + p for p in mine]].mean()))
-
     inside = np.arange(one.lead, len(one.ids) - 1)
-    places = [(a.first - one.lead, a.last - one.lead) for a in answers(outputs.start, outputs.end, inside, count=3)]
+    looked = answers(outputs.start, outputs.end, inside, count=5)
+    tokens, keep = known[TEXT], sigmoid(outputs.keep.astype(float))
+    held = set()
+    for (start, end), probability in zip(units_of(TEXT), reply.keeps[0], strict=True):
+        mine = [one.lead + p for p in range(len(tokens.ids)) if tokens.starts[p] < end and tokens.ends[p] > start]
+        within = [calibration.odds(a.score, outputs.relevance) for a in looked if {a.first, a.last} <= set(mine)]
+        held.add(max(within, default=NOWHERE))
+        assert probability == pytest.approx(calibration.kept(keep[mine].mean(), np.array(max(within, default=NOWHERE))))
+    assert len(held) > 1  # it makes a difference which sentence answers
+
+    places = [(a.first - one.lead, a.last - one.lead) for a in looked[:3]]
     assert [(s.start, s.end) for s in reply.answers[0]] == [(tokens.starts[a], tokens.ends[b]) for a, b in places]
 
 
