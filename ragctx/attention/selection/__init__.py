@@ -4,11 +4,14 @@ A rule is shown a request's queries and keys and marks tiles. The policy (`polic
 decide at all, adds what is always seen, and makes the index that kernels take.
 """
 
+from ragctx.attention.selection.antidiagonal import Antidiagonal
 from ragctx.attention.selection.pooled import Pooled
 from ragctx.attention.selection.rule import Rule
 from ragctx.attention.selection.streaming import Streaming
+from ragctx.attention.selection.top_p import TopP
+from ragctx.attention.selection.vertical_slash import VerticalSlash
 
-RULES: dict[str, type[Rule]] = {rule.name: rule for rule in (Pooled, Streaming)}
+RULES: dict[str, type[Rule]] = {rule.name: rule for rule in (Antidiagonal, Pooled, Streaming, TopP, VerticalSlash)}
 """Rules by name."""
 
 __all__ = ["RULES"]

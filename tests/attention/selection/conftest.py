@@ -32,6 +32,9 @@ EVERYTHING = 1 << 20
 ROWS = (
     Row("streaming", {"sinks": 64, "local": 192}, {"local": EVERYTHING}, finds=0),
     Row("pooled", {"budget": 256}, {"budget": EVERYTHING}),
+    Row("antidiagonal", {"budget": 256, "coverage": 0.5}, {"coverage": 1.0}),
+    Row("top-p", {"budget": 256, "gamma": 0.5}, {"gamma": 1.0}, finds=1),
+    Row("vertical-slash", {"budget": 256, "coverage": 0.5}, {"coverage": 1.0}, finds=1),
 )
 
 
