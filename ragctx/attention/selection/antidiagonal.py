@@ -20,9 +20,10 @@ class Antidiagonal(Budgeted):
     """Tiles by strided antidiagonal scores, taken up to a share of their softmax, after XAttention (arXiv 2503.16428).
 
     A square of `stride` queries by `stride` keys is scored by the mean along its antidiagonal: the first query with the
-    last key, and so on. Any column and any diagonal of attention crosses each square's antidiagonal, so neither pattern
-    falls between, and the scores cost one stride-th of all. Laid side by side in reverse order, the queries of a square
-    meet its keys in a single product. What each row of squares gives to the past as a softmax is averaged over a tile.
+    last key, and so on. That meets each query and each key once at one stride-th of the cost of all. Laid side by side
+    in reverse order, the queries of a square meet its keys in a single product. What each row of squares gives to the
+    past as a softmax is averaged over a tile. Every second row of squares takes the next antidiagonal, around the
+    corner, other than in the paper: diagonals at every second distance pass between the cells of a single one.
 
     Attributes:
         budget, growth: tokens that every row sees, see `Budgeted`.
@@ -72,10 +73,14 @@ class Antidiagonal(Budgeted):
 def squares(queries: torch.Tensor, keys: torch.Tensor, stride: int) -> torch.Tensor:
     """The mean product along the antidiagonal of each square, [group, rows, 64 / stride, keys / stride].
 
+    In the second row of squares, the fourth and so on along the next one: query 0 with the last key but one, ..., and
+    the last query with the last key.
+
     Args:
         queries: [group, rows, 64, width].
         keys: [keys, width], of whole tiles.
         stride: a square's side.
     """
-    turned = queries.unflatten(2, (-1, stride)).flip(3).flatten(3)
-    return turned @ (keys.unflatten(0, (-1, stride)).flatten(1).T / stride)
+    turned = queries.unflatten(2, (-1, stride)).flip(3)
+    turned[:, :, 1::2] = turned[:, :, 1::2].roll(-1, 3)
+    return turned.flatten(3) @ (keys.unflatten(0, (-1, stride)).flatten(1).T / stride)

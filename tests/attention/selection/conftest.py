@@ -139,6 +139,47 @@ def recall(mass):
 
 
 @pytest.fixture
+def bracket(past, mass, recall):
+    """The share of attention kept by as many tiles of each row drawn by chance, by a mask's, and by the best ones."""
+
+    def between(seen, mask):
+        mask = past(seen.extent, mask)
+        counts, chance, worth = mask.sum(-1), np.random.default_rng(0), mass(seen)
+        best, luck = np.zeros_like(mask), np.zeros_like(mask)
+        for head, row in np.ndindex(counts.shape):
+            tile, count = seen.extent.base + row, counts[head, row]
+            best[head, row, np.argsort(-worth[head, row, :tile])[:count]] = True
+            luck[head, row, chance.permutation(tile)[:count]] = True
+        return recall(seen, luck), recall(seen, mask), recall(seen, best)
+
+    return between
+
+
+@pytest.fixture
+def patterned():
+    """Evidence of the last 256 queries of a text whose heads look at some keys, at some distances, and all around."""
+    from ragctx.attention.selection.evidence import Evidence, TensorKeys
+
+    def evidence(tokens=2560, group=3, width=64, seed=0):
+        draw = torch.Generator().manual_seed(seed)
+        pace, phase = torch.rand(2, width // 2, generator=draw)
+        code = torch.cat(
+            [part(torch.arange(-tokens, tokens)[:, None] * pace + 7 * phase) for part in (torch.cos, torch.sin)], 1
+        )
+        keys, query = 0.3 * torch.randn(tokens, 1, width + 4, generator=draw), torch.zeros(256, group, width + 4)
+        keys[:, 0, :width] += code[tokens:]
+        keys[torch.randint(0, tokens, (12,), generator=draw), 0, width] += 6
+        for head in range(group):
+            for distance in torch.randint(300, tokens - 300, (2,), generator=draw).tolist():
+                query[:, head, :width] += (head % 3) * code[2 * tokens - 256 - distance : 2 * tokens - distance]
+            query[:, head, width] = 10.0 * (head % 2)
+        query += torch.randn(query.shape, generator=draw)
+        return Evidence(Extent(256, tokens), query, TensorKeys(keys))
+
+    return evidence
+
+
+@pytest.fixture
 def needle():
     """Evidence whose last tile looks for some keys from a place on and for nothing else."""
     from ragctx.attention.selection.evidence import Evidence, TensorKeys
