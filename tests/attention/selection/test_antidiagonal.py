@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ragctx.attention import Extent
@@ -68,6 +70,19 @@ def test_shares_are_taken_up_to_the_coverage(made, shown, past):
     sizes = [past(seen.extent, made(budget=64, coverage=share).mask(seen)).sum() for share in (0, 0.3, 0.6, 0.9, 1)]
     assert sizes == sorted(set(sizes))
     assert sizes[-1] == 2 * 20 * 19 / 2
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.05])
+def test_no_fewer_tiles_hold_the_coverage(made, shown, scale):
+    """Of one head with a small budget: the tiles chosen hold the share, all but the least of them do not."""
+    from ragctx.attention.selection.antidiagonal import squares
+
+    seen = replace(shown(1280, 1216, group=1, kv_heads=1), scale=scale)
+    scores = squares(seen.query[None, None, :, 0], seen.keys.rows(0, 1216)[:, 0], 8)[0, 0] * (scale or 32**-0.5)
+    held = scores.softmax(-1).unflatten(-1, (-1, 8)).sum(-1).mean(0)
+    chosen = held[torch.from_numpy(made(budget=64, coverage=0.7).mask(seen)[0, 0, :-1])]
+    assert len(chosen) > 2
+    assert chosen.sum() >= 0.7 > chosen.sum() - chosen.min()
 
 
 def test_a_budget_is_a_floor(made, shown, past):

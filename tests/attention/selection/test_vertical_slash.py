@@ -32,7 +32,7 @@ def pointing():
     def evidence(where, tokens=1280, width=1280):
         query = torch.zeros(64, 1, width)
         for number in range(64):
-            query[number, 0, where(number)] = 1000
+            query[number, 0, where(number)] = 9000
         return Evidence(Extent(64, tokens), query, TensorKeys(torch.eye(tokens)[:, None, :width]))
 
     return evidence
@@ -157,6 +157,16 @@ def test_a_head_without_a_peak_gets_its_share_beside_one_that_has_one(made):
     both = rule.mask(Evidence(Extent(64, 1280), query, TensorKeys(keys)))[0, 0]
     assert both[10]
     assert both.sum() == 10  # of 19
+
+
+def test_where_no_line_counts_the_sample_decides(made, pointing):
+    seen = pointing(lambda query: 700)
+    mask = made(budget=64, columns=0, diagonals=0, coverage=0.0).mask(seen)
+    assert mask[0, 0].nonzero()[0].tolist() == [10]
+
+
+def test_a_share_of_everything_is_everything_even_where_nothing_looks(made, pointing):
+    assert made(budget=64, coverage=1.0).mask(pointing(lambda query: 700))[0, 0, :19].all()
 
 
 @pytest.mark.parametrize("seed", [0, 1])
