@@ -35,6 +35,9 @@ ROWS = (
     Row("antidiagonal", {"budget": 256, "coverage": 0.5}, {"coverage": 1.0}),
     Row("top-p", {"budget": 256, "gamma": 0.5}, {"gamma": 1.0}, finds=1),
     Row("vertical-slash", {"budget": 256, "coverage": 0.5}, {"coverage": 1.0}, finds=1),
+    Row("hierarchical", {"budget": 256}, {"budget": EVERYTHING}, finds=0),
+    Row("quest", {"budget": 256}, {"budget": EVERYTHING}, finds=1),
+    Row("vote", {"budget": 256}, {"budget": EVERYTHING}, finds=1),
 )
 
 
