@@ -60,19 +60,29 @@ def written(backend: Any, question: str, read: Context) -> tuple[str, int, float
 
 
 @contextmanager
-def over(documents: Sequence[Document] | Path, reader: str) -> Iterator[Pipeline]:
+def over(documents: Sequence[Document] | Path, reader: str, ranker: str = "extractive") -> Iterator[Pipeline]:
     """A pipeline over them in a folder of its own, nothing cached."""
     sources = [documents] if isinstance(documents, Path) else documents
     ways = {"extract": Extract(), "retrieve": Retrieve(retriever="bm25"), "full": Full()}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Pipeline.over(*sources, reader=reader, encoder=None, strategies=ways, cache=False, folder=Path(folder)) as made,
+        Pipeline.over(
+            *sources,
+            reader=reader,
+            encoder=None,
+            ranker=ranker,
+            strategies=ways,
+            cache=False,
+            folder=Path(folder),
+        ) as made,
     ):
         made.prepare()
         yield made
 
 
-def side_by_side(readers: Sequence[str], examples: Sequence[Example]) -> list[dict[str, object]]:
+def side_by_side(
+    readers: Sequence[str], examples: Sequence[Example], ranker: str = "extractive"
+) -> list[dict[str, object]]:
     """`extract` and `retrieve` by every reader on the same questions over the same documents."""
     asked = [example for example in examples if example.answers]
     passages = list(dict.fromkeys(p for e in asked for p in (e.passage, *e.negatives[:4])))
@@ -80,7 +90,7 @@ def side_by_side(readers: Sequence[str], examples: Sequence[Example]) -> list[di
     ways = [("extract", readers[0]), *(("retrieve", reader) for reader in readers)]
     told: list[dict[str, object]] = []
     for strategy, reader in ways:
-        with over(documents, reader) as pipeline:
+        with over(documents, reader, ranker) as pipeline:
             _asked(pipeline, asked[0].question, strategy)  # loads the weights
             start = time.perf_counter()
             answers = [_asked(pipeline, example.question, strategy) for example in asked]
@@ -103,9 +113,9 @@ def _asked(pipeline: Pipeline, question: str, strategy: str) -> Answer | None:
         return None
 
 
-def holdout(file: Path, documents: Path, reader: str) -> dict[str, object]:
+def holdout(file: Path, documents: Path, reader: str, ranker: str = "extractive") -> dict[str, object]:
     """Facts right, facts declined and unanswerable declined, by `extract` through the whole pipeline."""
-    with over(documents, reader) as pipeline:
+    with over(documents, reader, ranker) as pipeline:
         rows = [(question, pipeline.ask(question, strategy="extract")) for question in Questions.read(file)]
     facts = [(question, answer) for question, answer in rows if question.answerable is not False]
     nothing = [answer for question, answer in rows if question.answerable is False]

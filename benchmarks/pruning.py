@@ -168,7 +168,7 @@ def _reranking(wanted: argparse.Namespace) -> Figures:
         name: reranking.measure(asked(wanted, name), words, weigh, cosine())
         for name, (_, words) in testset.test(wanted.data).items()
     }
-    ways = ("model", "bm25", "cosine", "with_bm25", "with_cosine")
+    ways = ("model", "bm25", "cosine", "with_bm25", "with_cosine", "retrieve")
     means = {way: round(fmean(row[way] for row in by_set.values()), 4) for way in ways}
     return {"rerank_mrr": means.pop("model"), "baseline_rerank_mrr": means, "rerank_mrr_by_set": by_set}
 
@@ -232,7 +232,7 @@ def _downstream(wanted: argparse.Namespace) -> Figures:
     few = sample(questions, min(wanted.questions or 100, 100))
     return {
         "downstream": downstream.on_pruned(reader, few, words, weigh),
-        "side_by_side": downstream.side_by_side(["local:smollm2-135m", reader], few),
+        "side_by_side": downstream.side_by_side(["local:smollm2-135m", reader], few, wanted.ranker),
     }
 
 
@@ -241,7 +241,7 @@ def _holdout(wanted: argparse.Namespace) -> Figures:
         return null(NO_HOLDOUT, "holdout_right", "holdout_declined", "holdout_facts_declined")
     import downstream
 
-    return downstream.holdout(wanted.holdout, ROOT / "examples" / "documents", "extractive")
+    return downstream.holdout(wanted.holdout, ROOT / "examples" / "documents", "extractive", wanted.ranker)
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {

@@ -21,7 +21,14 @@ ROWS = [
     ("holdout_declined", "holdout: unanswerable declined", "at least 0.70"),
     ("holdout_facts_declined", "holdout: facts declined", "at most 0.15"),
 ]
-RANKED = ("model", "bm25", "cosine", "with_bm25", "with_cosine")
+RANKED = {
+    "model": "model",
+    "bm25": "BM25",
+    "cosine": "cosine",
+    "with_bm25": "model + BM25",
+    "with_cosine": "model + cosine",
+    "retrieve": "as `retrieve` fuses",
+}
 BASELINES = ("cosine", "bm25", "dslr")
 
 
@@ -46,8 +53,9 @@ def _kept(result: dict[str, Any], percent: int) -> list[str]:
 
 
 def _ranks(by_set: dict[str, Any]) -> list[str]:
-    rows = [[name, row["questions"], *(row[way] for way in RANKED)] for name, row in by_set.items()]
-    return _table(["MRR of 1 in 20", "questions", "model", "BM25", "cosine", "model + BM25", "model + cosine"], rows)
+    ways = [way for way in RANKED if all(way in row for row in by_set.values())]
+    rows = [[name, row["questions"], *(row[way] for way in ways)] for name, row in by_set.items()]
+    return _table(["MRR of 1 in 20", "questions", *(RANKED[way] for way in ways)], rows)
 
 
 def _recall(by_set: dict[str, Any]) -> list[str]:

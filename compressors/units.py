@@ -14,7 +14,7 @@ LONGEST, LINES, MOST = 1_000, 400, 2_000
 _PER_TOKEN = 4
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S.*$", re.MULTILINE)
 # A first line that stands alone, says little and ends no sentence.
-_TITLE = re.compile(r"\A\s*(?P<title>[^\s\-*|>+#`{}\[\]<][^\n|]{0,79}?)[ \t]*(?=\n\s*\S)")
+_TITLE = re.compile(r"\A\s*(?P<title>[^\s\-*|>+#`{}\[\]<][^\r\n|]{0,79}?)[ \t]*(?=\r?\n\s*\S)")
 _ENDS = tuple(".!?;:,。！？；：，、…")
 _LETTER = re.compile(r"[^\W\d_]")
 

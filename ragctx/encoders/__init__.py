@@ -45,7 +45,7 @@ def open_encoder(spec: str | object, **options: object) -> Backend:
     if isinstance(spec, str):
         plugin, _, model = spec.partition(":")
         factory = registry.find("encoders", plugin)
-        _check(plugin, factory, options)
+        _check("encoder", plugin, factory, options)
         return cast("Backend", factory(model, **options))
     if options:
         named = ", ".join(sorted(options))
@@ -61,13 +61,13 @@ def open_encoder(spec: str | object, **options: object) -> Backend:
     )
 
 
-def _check(plugin: str, factory: Callable[..., object], options: Mapping[str, object]) -> None:
+def _check(kind: str, plugin: str, factory: Callable[..., object], options: Mapping[str, object]) -> None:
     known = list(inspect.signature(factory).parameters.values())[1:]
     names = sorted(parameter.name for parameter in known if parameter.kind is not parameter.VAR_KEYWORD)
     unknown = sorted(set(options) - set(names)) if len(names) == len(known) else []
     if unknown:
         has = ", ".join(names) or "none"
-        raise ConfigError(f"the encoder {plugin!r} has no option {', '.join(unknown)}: it has {has}")
+        raise ConfigError(f"the {kind} {plugin!r} has no option {', '.join(unknown)}: it has {has}")
 
 
 def open_ranker(spec: str | object = RANKER, **options: object) -> Backend:
@@ -79,7 +79,7 @@ def open_ranker(spec: str | object = RANKER, **options: object) -> Backend:
 
     Raises:
         UnknownName: no such plug-in. MissingExtra: its packages are not installed.
-        ConfigError: no such model, or the object cannot rank.
+        ConfigError: no such model, no such option, or the object cannot rank.
 
     Example:
         >>> sorted(open_ranker("extractive").facts.kinds)
@@ -87,7 +87,12 @@ def open_ranker(spec: str | object = RANKER, **options: object) -> Backend:
     """
     if isinstance(spec, str):
         plugin, _, model = spec.partition(":")
-        return cast("Backend", registry.find("rankers", plugin)(model, **options))
+        factory = registry.find("rankers", plugin)
+        _check("ranker", plugin, factory, options)
+        return cast("Backend", factory(model, **options))
+    if options:
+        named = ", ".join(sorted(options))
+        raise ConfigError(f"a {type(spec).__name__} takes no {named}: give options where you made it, or name a ranker")
     if isinstance(spec, BatchBackend | RemoteBackend):
         if "Rerank" not in spec.facts.kinds:
             raise ConfigError(f"{spec.facts.name} cannot rank: give a name such as {RANKER!r}, or a model that can")

@@ -76,7 +76,7 @@ def table(path: Path) -> dict[str, Any]:
     """
     try:
         return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
-    except (ValueError, TypeError) as broken:
+    except (ValueError, TypeError, RecursionError) as broken:
         raise ConfigError(f"{path} is no JSON table ({broken}): fetch the checkpoint again") from broken
 
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from langchain_core.documents import BaseDocumentCompressor, Document
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from ragctx import registry
 from ragctx.assembly import AUTO, open_reader, open_scorer
@@ -149,8 +149,8 @@ class RagctxReranker(_Working):
         ranker: the model that weighs documents where no engine is given: a name or a backend.
         top_n: the most documents to return; all of them when None.
         floor: 0 to 1; documents less likely to answer are left out.
-        fuse: add up the places by the model and those in which the documents came (reciprocal ranks), as search and
-            model err on different questions; False sorts by the model alone.
+        fuse: what the model says counts together with the order in which the documents came, as search and model err
+            on different questions; False sorts by the model alone.
         engine: one with a ranker, e.g. `pipeline.engine`.
 
     Example:
@@ -161,8 +161,8 @@ class RagctxReranker(_Working):
         ('The rent is ten.', 0.75)
     """
 
-    top_n: int | None = None
-    floor: float = 0.0
+    top_n: int | None = Field(default=None, ge=1)
+    floor: float = Field(default=0.0, ge=0, le=1)
     fuse: bool = True
 
     def _work(self, documents: Sequence[Document], query: str) -> Work[list[Document]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import fmean, pstdev
 from typing import cast
 
 from ragctx.corpus import Corpus
@@ -18,6 +20,8 @@ from ragctx.work import Failure, Relevances, Rerank, Work
 
 Ranges = tuple[tuple[int, int], ...]
 ROLE = "ranker"
+# A probability as near to 0 or 1 is taken for no nearer, so that no passage outweighs all others.
+_CERTAIN = 1e-6
 # Tokens that a ranker puts around a question, a title and a passage, about.
 _MARKS = 4
 # What is read twice where windows over a long passage overlap, at most.
@@ -28,16 +32,16 @@ _OVERLAP = 2.5
 class Reranking:
     """How passages are sorted, and how many of them stay.
 
-    Sorted by reciprocal ranks (Cormack et al., SIGIR 2009): a passage's score is the sum of weight / (k + place) over
-    the model's ranking and the retriever's. Words and vectors see a whole corpus and the model one passage at a time;
-    places can be added where scores cannot.
+    Sorted by the sum of two scores, each with mean 0 and deviation 1 over the passages found: the log-odds that the
+    model gives them, and what the retriever said. Words and vectors see a whole corpus and the model one passage at a
+    time; of texts like those it was trained on the model knows more, of others they do.
 
     Cut at the largest gap: where the model's probabilities, sorted, fall by the largest factor, everything after it
     goes if that factor is `gap` at least. And what is below `floor` goes in any case.
 
     Attributes:
-        k: how little the first places stand out; small, since a few passages are read and not a thousand.
-        model, retrieval: weights of the two rankings.
+        model, retrieval: weights of the two scores.
+        k: where the retriever told no scores, 1 / (k + place) is one.
         gap: the factor. blur: added to both probabilities before they are divided: near zero factors mean nothing.
         floor: a probability. least: passages that stay whatever is said of them; 1 at least.
 
@@ -45,9 +49,9 @@ class Reranking:
         ConfigError: a figure makes no sense.
     """
 
-    k: float = 2.0
     model: float = 1.0
-    retrieval: float = 0.5
+    retrieval: float = 0.75
+    k: float = 10.0
     gap: float = 8.0
     blur: float = 0.02
     floor: float = 0.02
@@ -59,22 +63,23 @@ class Reranking:
         if self.gap < 1 or self.blur <= 0 or self.least < 1:
             raise ConfigError("reranking needs a gap of at least 1, a blur above 0, and at least 1 passage that stays")
 
-    def scores(self, values: Sequence[float]) -> list[float]:
-        """The fused score of each passage.
+    def scores(self, values: Sequence[float], told: Sequence[float | None] = ()) -> list[float]:
+        """The fused score of each passage, above 0 for those that are better than most.
 
         Args:
             values: how likely each passage answers, in the retriever's order.
+            told: what the retriever said of each; where it said nothing of one, places count instead.
 
         Example:
             >>> [round(score, 2) for score in Reranking().scores([0.1, 0.2, 0.9])]
-            [0.37, 0.38, 0.43]
+            [0.03, -0.54, 0.5]
+            >>> [round(score, 2) for score in Reranking().scores([0.1, 0.2, 0.9], [7.0, 6.9, 2.0])]
+            [-0.36, 0.03, 0.33]
         """
-        ranking = sorted(range(len(values)), key=lambda i: (-values[i], i))
-        place = {passage: number for number, passage in enumerate(ranking, start=1)}
-        return [
-            self.model / (self.k + place[i]) + self.retrieval / (self.k + found)
-            for found, i in enumerate(range(len(values)), start=1)
-        ]
+        known = [score for score in told if score is not None]
+        found = known if len(known) == len(values) else [1 / (self.k + place) for place in range(1, len(values) + 1)]
+        pairs = zip(_standard(list(map(_log_odds, values))), _standard(found), strict=True)
+        return [self.model * likely + self.retrieval * ahead for likely, ahead in pairs]
 
     def bar(self, values: Sequence[float]) -> float:
         """The probability from which a passage stays; `least` passages stay below it, too.
@@ -87,6 +92,17 @@ class Reranking:
         falls = [((one + self.blur) / (other + self.blur), one) for one, other in pairwise(falling)]
         factor, last = max(falls, key=lambda fall: fall[0], default=(1.0, 0.0))
         return max(self.floor, last) if factor >= self.gap else self.floor
+
+
+def _log_odds(value: float) -> float:
+    kept = min(max(value, _CERTAIN), 1 - _CERTAIN)
+    return math.log(kept / (1 - kept))
+
+
+def _standard(scores: Sequence[float]) -> list[float]:
+    """Scores with mean 0 and deviation 1; all 0 where they are equal."""
+    mean, spread = fmean(scores or (0.0,)), pstdev(scores or (0.0,))
+    return [(score - mean) / spread if spread else 0.0 for score in scores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +152,7 @@ def cut(found: Context, values: Sequence[float], how: Reranking) -> Context:
         values: how likely each answers.
         how: the figures.
     """
-    scores, bar = how.scores(values), how.bar(values)
+    scores, bar = how.scores(values, [passage.score for passage in found.passages]), how.bar(values)
     order = sorted(range(len(values)), key=lambda i: (-scores[i], i))
     likeliest = sorted(order, key=lambda i: -values[i])
     staying = {i for i in order if values[i] >= bar} | set(likeliest[: how.least])

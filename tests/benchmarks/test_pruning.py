@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +121,21 @@ def test_reciprocal_ranks_share_ties(scores: list[float], expected: float) -> No
     assert reranking.reciprocal(scores) == pytest.approx(expected)
 
 
+def test_of_equals_the_gold_one_does_not_stand_first_for_being_gold() -> None:
+    assert reranking.placed([1, 2, 1], ["b", "c", "a"]).tolist() == [1, 2, 0]
+
+
+def test_the_strategys_own_fusion_is_measured() -> None:
+    lexical, dense = np.array([1, 0, 2]), np.array([1, 2, 0])
+    assert np.argsort([-x for x in reranking.shipped([0.5] * 3, lexical, dense)]).tolist() == [1, 0, 2]  # as found
+    sure = reranking.shipped([0.9, 0.1, 0.1], lexical, dense)
+    assert np.argsort([-x for x in sure]).tolist() == [0, 1, 2]
+    # First by the model, second as hybrid retrieval found them: the scores of both, not the places.
+    told = [1.5 / 12 + 1 / 13, 1.5 / 11 + 1 / 11, 1.5 / 13 + 1 / 12]
+    ahead = (told[0] - np.mean(told)) / np.std(told)
+    assert sure[0] == pytest.approx(2**0.5 + 0.75 * ahead)
+
+
 def test_sentences_weigh_by_their_words() -> None:
     asked = example()
     words = testset.Words([asked.passage, *asked.negatives])
@@ -136,6 +152,11 @@ def test_tables_are_written_between_their_marks_alone() -> None:
     assert after.startswith("a\n<!-- core-table -->\nold\n<!-- end -->\nb\n")
     assert "| 0.700 | at least 0.68 |" in after
     assert after.endswith("<!-- end -->\nc\n")
+    older = {"questions": 5, "model": 0.5, "bm25": 0.4, "cosine": 0.3, "with_bm25": 0.5, "with_cosine": 0.6}
+    rows = pruning_table.lines({"date": "d", "command": "c", "rerank_mrr_by_set": {"a set": older}})
+    assert rows[-1] == "| a set | 5 | 0.500 | 0.400 | 0.300 | 0.500 | 0.600 |"
+    newer = pruning_table.lines({"date": "d", "command": "c", "rerank_mrr_by_set": {"s": older | {"retrieve": 0.7}}})
+    assert newer[-1].endswith("| 0.600 | 0.700 |")
 
 
 def test_quick_takes_what_it_cannot_measure_from_the_stored_run_and_says_so() -> None:

@@ -154,6 +154,9 @@ class TestHeadings:
             "12\n3",
         ):
             assert not any(unit.heading for unit in units(text)), text
+            assert not any(unit.heading for unit in units(text.replace("\n", "\r\n"))), text
+        text = "Fees\r\nRent is ten."
+        assert [text[unit.start : unit.end] for unit in units(text)] == ["Fees", "Rent is ten."]
 
     def test_what_stands_above_what(self):
         assert headings_of(units(LEASE)) == [(), (0,), (0, 1), (0, 1), (0,), (0, 4), (0, 4)]

@@ -368,11 +368,36 @@ def test_a_config_that_makes_no_network(folder):
 
 
 @pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"max_position_embeddings": "many"}, "max_position_embeddings='many', which is no count"),
+        ({"max_position_embeddings": 8}, "windows of 8, not 16"),
+        ({"vocab_size": [400]}, "vocab_size="),
+        ({"hidden_size": -1}, "hidden_size=-1"),
+        ({"max_length": "long"}, "max_length='long'"),
+        ({"max_length": -5}, "max_length=-5"),
+        ({"base_model_config": ["modernbert"]}, "base_model_config .* is no table"),
+    ],
+)
+def test_sizes_that_cannot_be(folder, values, told):
+    about, own = json.loads((folder / "config.json").read_text()), {"max_length", "base_model_config"}
+    if "base_model_config" in about and not own & values.keys():
+        values = {"base_model_config": {**about["base_model_config"], **values}}
+    edit(folder, **values)
+    if "base_model_config" not in about and own & values.keys():
+        assert plugin.open_ranker(str(folder)).facts.name, "Naver's configuration has neither, and nobody looks"
+        return
+    with pytest.raises(ConfigError, match=told):
+        plugin.open_ranker(str(folder))
+
+
+@pytest.mark.parametrize(
     ("file", "content", "told"),
     [
         ("model.safetensors", b"\x99" * 64, "damaged"),
         ("config.json", b"{", "no JSON"),
         ("config.json", b"[1]", "no JSON table"),
+        ("config.json", b"[" * 100_000, "no JSON table"),
         ("tokenizer.json", b"{}", "no tokenizer"),
         ("tokenizer.json", None, "no tokenizer.json"),
         ("config.json", None, "no config.json"),

@@ -8,6 +8,7 @@ from importlib import resources
 import pytest
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.runnables import RunnableLambda
+from pydantic import ValidationError
 
 from ragctx import registry
 from ragctx.encoders.extractive import missing
@@ -143,6 +144,11 @@ class TestReranker:
         assert len(RagctxReranker(ranker=ranker, top_n=2).compress_documents(PAGES, ASKED)) == 2
         assert len(RagctxReranker(ranker=ranker, floor=0.5).compress_documents(PAGES, ASKED)) == 1
         assert RagctxReranker(ranker=ranker).compress_documents([], ASKED) == []
+
+    @pytest.mark.parametrize("options", [{"top_n": 0}, {"top_n": -1}, {"floor": 5.0}, {"floor": -0.1}])
+    def test_limits_that_make_no_sense_are_refused(self, options: dict[str, float]) -> None:
+        with pytest.raises(ValidationError, match=next(iter(options))):
+            RagctxReranker(ranker=Scripted(), **options)
 
     def test_places_of_the_search_count_along(self) -> None:
         pages = [Document(text) for text in ("What is it?", "What is there?", "What is the answer?", "What is rent?")]

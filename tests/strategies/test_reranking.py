@@ -44,7 +44,7 @@ def test_every_passage_has_one_place_and_the_cut_keeps_the_likeliest(values: lis
     assert how.floor <= how.bar(values) <= max(how.floor, *values)
 
 
-@given(PROBABILITIES)
+@given(st.lists(st.integers(0, 100).map(lambda percent: percent / 100), min_size=1, max_size=30))
 def test_weights_of_one_ranking_alone_give_that_ranking(values: list[float]) -> None:
     as_found = Reranking(model=0.0, retrieval=1.0).scores(values)
     assert as_found == sorted(as_found, reverse=True)
@@ -53,9 +53,18 @@ def test_weights_of_one_ranking_alone_give_that_ranking(values: list[float]) -> 
     assert [values[i] for i in order] == sorted(values, reverse=True)
 
 
+def test_what_the_retriever_said_counts_and_not_its_place_alone() -> None:
+    values, near, far = [0.2, 0.5, 0.4], [9.0, 8.9, 2.0], [9.0, 2.1, 2.0]
+    clear, unclear = Reranking().scores(values, far), Reranking().scores(values, near)
+    assert clear[0] - clear[1] > unclear[0] - unclear[1]
+    assert Reranking().scores(values, [9.0, None, 2.0]) == Reranking().scores(values), "of one nothing is known"
+    assert Reranking().scores([0.3], [1.0]) == [0.0]
+    assert Reranking().scores([], []) == []
+
+
 @pytest.mark.parametrize("least", [1, 3])
 def test_what_is_far_behind_is_dropped_with_its_place(corpus: Corpus, least: int) -> None:
-    values = [0.02, 0.9, 0.03, 0.85, 0.01, 0.02]
+    values = [0.02, 0.9, 0.03, 0.85, 0.02, 0.01]
     given_, kept = found(corpus, 6), cut(found(corpus, 6), values, Reranking(least=least))
     assert [p.spans for p in kept.passages][:2] == [given_.passages[1].spans, given_.passages[3].spans]
     assert len(kept.passages) == max(2, least)

@@ -15,6 +15,7 @@ from ragctx.errors import ConfigError, StoreCorrupt
 PACKAGED = Path(__file__).parent / "weights"
 MODEL, TOKENIZER, CARD = "reader.onnx", "tokenizer.json", "card.json"
 _REINSTALL = "install the package again: pip install --force-reinstall --no-deps ragctx"
+_NO_CARD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _SHORTEST = 256
 """The least tokens of a pass: the longest question and title must leave more than what two windows share."""
 
@@ -87,7 +88,7 @@ def find(model: str = "") -> Weights:
         raise StoreCorrupt(f"the reading model in {folder} lacks {' and '.join(lacking)}: {remedy}")
     try:
         card = parsed((folder / CARD).read_bytes())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _NO_CARD as error:
         raise StoreCorrupt(f"{folder / CARD} is no card of a reading model ({error!r}): {remedy}") from error
     weights = Weights(folder, card, remedy)
     for file, said in ((weights.model, card.sha256), (weights.tokenizer, card.tokenizer)):
@@ -100,7 +101,7 @@ def parsed(text: bytes) -> Card:
     """The card in a file.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is none.
+        ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError: it is none.
     """
     table: dict[str, Any] = json.loads(text)
     width, longest = int(table["width"]), int(table["longest"])

@@ -146,11 +146,11 @@ def _unreadable(query: str, tokens: Tokens) -> str:
     Example:
         >>> marks = Tokens(*(np.array(numbers) for numbers in ([1029, 999], [0, 1], [1, 2])), np.array([True, True]))
         >>> _unreadable("?!", marks)
-        'the query holds no word that can be read: ask in words'
+        'the query holds no word that can be read: ask in words, and in English'
     """
     spelt = zip(tokens.starts, tokens.ends, tokens.known, strict=True)
     if not any(known and any(map(str.isalnum, query[start:end])) for start, end, known in spelt):
-        return "the query holds no word that can be read: ask in words"
+        return "the query holds no word that can be read: ask in words, and in English"
     if tokens.known.mean() < _LEAST_KNOWN:
         return "the query is mostly in letters that this model does not know: ask in English, or name another ranker"
     return ""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from ragctx.encoders.extractive.files import Weights
+from ragctx.encoders.extractive.files import CARD, Weights
 from ragctx.encoders.extractive.words import Words
 from ragctx.errors import ConfigError
 
@@ -54,7 +54,7 @@ class Session:
         threads: passes at once.
 
     Raises:
-        StoreCorrupt: the file is no model of this shape.
+        StoreCorrupt: the file is no model of this shape, or it cannot read what its card says.
     """
 
     def __init__(self, weights: Weights, words: Words, threads: int) -> None:
@@ -85,16 +85,23 @@ class Session:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _try(self, weights: Weights, words: Words) -> None:
-        """Read the highest token id of the vocabulary once: what comes back must have the shape of the card."""
-        before, after = words.borders
-        ids = np.array([before, words.tokenizer.get_vocab_size() - 1, after], np.int64)
+        """Read the highest token id of the vocabulary once, and a pass as long as any: numbers of the card's shape."""
+        (before, after), longest = words.borders, weights.card.longest
+        highest = np.array([before, words.tokenizer.get_vocab_size() - 1, after], np.int64)
+        self._tried(weights, highest, "its own vocabulary")
+        self._tried(weights, np.full(longest, after, np.int64), f"{longest} tokens, which {CARD} says it can")
+
+    def _tried(self, weights: Weights, ids: np.ndarray, what: str) -> None:
         try:
             outputs = self.run(_Trial(ids, np.zeros_like(ids)))
             shapes = [row.shape for row in outputs[1:]]
         except Exception as error:  # the library's exceptions share no class
-            raise weights.broken(f"its model cannot read its own vocabulary ({_first(error)})") from error
-        if shapes != [(3,), (3,), (3,), (weights.card.width,)]:
-            raise weights.broken(f"its model gives {shapes} for three tokens, not three of (3,) and a vector")
+            raise weights.broken(f"its model cannot read {what} ({_first(error)})") from error
+        many = (len(ids),)
+        if shapes != [many, many, many, (weights.card.width,)]:
+            raise weights.broken(f"its model gives {shapes} for {len(ids)} tokens, not three of {many} and a vector")
+        if not all(np.isfinite(numbers).all() for numbers in outputs):
+            raise weights.broken("its model gives numbers that are none")
 
 
 class _Trial(NamedTuple):

@@ -24,7 +24,8 @@ _HINT = "give a folder or hub name of an OpenProvence or Provence checkpoint, e.
 # OpenProvence's token head was trained on hidden_states[-1]. Up to transformers 4 that is ModernBERT's state before its
 # last norm, from 5 on the one after it; a checkpoint says with which version it was saved.
 _NORMED_FROM = 5
-_DEFAULT_LONGEST = 512
+_DEFAULT_LONGEST, _SHORTEST = 512, 16
+_SIZES = frozenset({"hidden_size", "max_position_embeddings", "vocab_size"})
 _NOT_LAYERS = frozenset({
     "auto_map", "architectures", "model_type", "torch_dtype", "dtype", "id2label", "label2id", "num_labels",
     "attn_implementation", "_attn_implementation", "reference_compile", "transformers_version",
@@ -66,7 +67,7 @@ def find(model: str, longest: int | None = None) -> Checkpoint:
     backbone = _backbone(model, kind, config, shapes)
     labels = _checked_heads(model, kind, shapes, backbone)
     return Checkpoint(
-        kind, files.folder, files.weights, backbone, labels, _longest(kind, config, backbone, longest),
+        kind, files.folder, files.weights, backbone, labels, _longest(model, kind, config, backbone, longest),
         _normed(config), files.identity(),
     )  # fmt: skip
 
@@ -81,13 +82,24 @@ def _kind(model: str, shapes: Mapping[str, object]) -> Kind:
 
 def _backbone(model: str, kind: Kind, config: Mapping[str, Any], shapes: Mapping[str, object]) -> dict[str, Any]:
     """The backbone's configuration, without what names code, classes or ways to compute."""
-    described = dict((config.get("base_model_config") or {}) if kind == "open-provence" else config)
+    described = (config.get("base_model_config") or {}) if kind == "open-provence" else config
+    if not isinstance(described, Mapping):
+        raise ConfigError(f"{model}: base_model_config in its config.json is no table: {_HINT}")
     of = str(described.get("model_type") or "a backbone that it does not describe")
     # Naver's configuration has a type of its own; its weights tell.
     known = of == _BACKBONES[kind] if kind == "open-provence" else any(key.startswith("deberta.") for key in shapes)
     if not known:
         raise ConfigError(f"{model} stands on {of}, not {_BACKBONES[kind]}: {_HINT}")
+    for name in _SIZES & described.keys():
+        _counted(model, name, described[name])
     return {key: value for key, value in described.items() if key not in _NOT_LAYERS}
+
+
+def _counted(model: str, name: str, value: object) -> int:
+    """A size that a configuration tells."""
+    if not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{model}: its config.json says {name}={value!r}, which is no count: {_HINT}")
+    return value
 
 
 def _checked_heads(model: str, kind: Kind, shapes: Mapping[str, list[int]], backbone: Mapping[str, Any]) -> int:
@@ -102,13 +114,19 @@ def _checked_heads(model: str, kind: Kind, shapes: Mapping[str, list[int]], back
     return found[0]
 
 
-def _longest(kind: Kind, config: Mapping[str, Any], backbone: Mapping[str, Any], wanted: int | None) -> int:
+def _longest(model: str, kind: Kind, config: Mapping[str, Any], backbone: Mapping[str, Any], wanted: int | None) -> int:
     """Tokens of a window: what is wanted, or was trained with, as far as the positions reach."""
-    reach = int(backbone.get("max_position_embeddings") or _DEFAULT_LONGEST)
-    trained = int(config.get("max_length") or _DEFAULT_LONGEST) if kind == "open-provence" else reach
-    if wanted is not None and wanted < 16:
-        raise ConfigError(f"longest={wanted} leaves no room for a passage: give at least 16")
-    return min(reach, wanted or trained)
+    if wanted is not None and wanted < _SHORTEST:
+        raise ConfigError(f"longest={wanted} leaves no room for a passage: give at least {_SHORTEST}")
+    reach = int(backbone.get("max_position_embeddings", _DEFAULT_LONGEST))
+    said = config.get("max_length") or _DEFAULT_LONGEST
+    trained = _counted(model, "max_length", said) if kind == "open-provence" else reach
+    longest = min(reach, wanted or trained)
+    if longest < _SHORTEST:
+        raise ConfigError(
+            f"{model}: its config.json has windows of {longest}, not {_SHORTEST} tokens at least: {_HINT}"
+        )
+    return longest
 
 
 def _normed(config: Mapping[str, Any]) -> bool:

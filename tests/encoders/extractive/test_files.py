@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from ragctx.encoders import missing, open_encoder, open_ranker
@@ -98,6 +99,7 @@ def test_weights_cut_short(folder):
     [
         "",
         "[]",
+        "[" * 100_000,
         "null",
         "\xff\xfe",
         '{"name": "extractive"}',
@@ -115,6 +117,7 @@ def test_a_card_that_is_none(folder, text):
     [
         {"longest": 8},
         {"longest": 255},
+        {"longest": float("inf")},
         {"width": 0},
         {"width": None},
         {
@@ -165,6 +168,23 @@ def test_a_model_of_another_width(folder):
         served(folder)
 
 
+def test_a_card_that_promises_longer_passes_than_the_model_reads(folder):
+    changed(folder, longest=600)
+    with pytest.raises(StoreCorrupt, match="cannot read 600 tokens"):
+        served(folder)
+
+
+def test_a_model_whose_numbers_are_none(folder):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(folder / MODEL)
+    [bias] = [one for one in graph.graph.initializer if one.name.endswith("tokens.bias")]
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(3, np.nan, np.float32), bias.name))
+    onnx.save(graph, folder / MODEL)
+    changed(folder)
+    with pytest.raises(StoreCorrupt, match="numbers that are none"):
+        served(folder)
+
+
 def test_a_foreign_graph(folder):
     onnx = pytest.importorskip("onnx")
     value = onnx.helper.make_tensor_value_info
@@ -195,6 +215,8 @@ def test_a_graph_without_an_output(folder):
 def test_names_and_options():
     with pytest.raises(UnknownName, match="ranker 'extractve'"):
         open_ranker("extractve")
+    with pytest.raises(ConfigError, match="'extractive' has no option foo: it has threads"):
+        open_ranker("extractive", foo=1)
     with pytest.raises(ConfigError, match="at least one"):
         open_ranker("extractive", threads=0)
     with pytest.raises(ConfigError, match="cannot rank"):
