@@ -47,7 +47,7 @@ class VLLMReader:
 
     Args:
         name: `smollm2-135m`, a checkpoint folder, a `.gguf` file or a hub name.
-        sparse: the policy: "auto", "off", or settings as in `ragctx.attention.selection.policy.Sparsity`.
+        sparse: the policy: "off", "auto" (not yet measured to the end), or settings as in `ragctx.attention.selection.policy.Sparsity`.
         dense: whose kernel attends where the policy does not: "stock", vLLM's, or "own".
         dtype: "bfloat16" or "float32".
         threads: of the process; None leaves them as they are.
@@ -74,7 +74,7 @@ class VLLMReader:
         self,
         name: str,
         *,
-        sparse: object = "auto",
+        sparse: object = "off",
         dense: str = "stock",
         dtype: str = "bfloat16",
         threads: int | None = None,

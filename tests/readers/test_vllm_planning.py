@@ -45,9 +45,7 @@ def test_two_windows_fit_or_one_or_none():
     one = (-(-window // PAGE) + 1) * PAGE * 10_000
     assert size.keys(window, 0, 100 * GIB, "m") == 2 * one
     assert size.keys(window, 0, GIB + BASE + one, "m") == one
-    with pytest.raises(
-        DoesNotHold, match=r"100,000 tokens \(10,000 bytes.*1\.00 GiB for its weights"
-    ) as told:
+    with pytest.raises(DoesNotHold, match=r"100,000 tokens \(10,000 bytes.*1\.00 GiB for its weights") as told:
         size.keys(window, 0, GIB + BASE + one // 2, "m")
     fits = int(str(told.value).partition("set window=")[2])
     assert 0.45 * window < fits < 0.5 * window
