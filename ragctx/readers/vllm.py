@@ -47,7 +47,8 @@ class VLLMReader:
 
     Args:
         name: `smollm2-135m`, a checkpoint folder, a `.gguf` file or a hub name.
-        sparse: the policy: "off", "auto" (not yet measured to the end), or settings as in `ragctx.attention.selection.policy.Sparsity`.
+        sparse: the policy: "off", "auto", or settings as in `ragctx.attention.selection.policy.Sparsity`. Off until
+            its quality and speed are measured.
         dense: whose kernel attends where the policy does not: "stock", vLLM's, or "own".
         dtype: "bfloat16" or "float32".
         threads: of the process; None leaves them as they are.
