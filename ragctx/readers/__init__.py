@@ -33,7 +33,7 @@ def open_model(spec: str | object, **options: object) -> Backend:
     Example:
         >>> open_model("lokal:smollm2-135m")
         Traceback (most recent call last):
-        ragctx.errors.UnknownName: unknown reader 'lokal': did you mean 'local'? (known: local, openai, scripted)
+        ragctx.errors.UnknownName: unknown reader 'lokal': did you mean 'local'? (known: local, openai, scripted, vllm)
     """
     if isinstance(spec, str):
         return _named(spec, options)

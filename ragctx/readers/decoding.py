@@ -150,4 +150,4 @@ class Decoding:
             mask = self._sees(starts, slots)
             return (Part((0, len(slots)), (0, mask.shape[1]), mask),)
         ends = [(int(start), int(slot) + 1) for start, slot in zip(starts, slots, strict=True)]
-        return tuple(Part((i, i + 1), keys) for i, keys in enumerate(ends))
+        return tuple(Part((i, i + 1), keys, one=True) for i, keys in enumerate(ends))

@@ -20,11 +20,12 @@ from transformers import AttentionInterface
 from transformers.cache_utils import Cache
 
 if TYPE_CHECKING:
+    from ragctx.attention.attending import Attending
     from ragctx.readers.prefix import PrefixStore
 
 NAME = "ragctx_flat"
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
-_now = threading.local()  # the parts of the forward pass this thread is in
+_now = threading.local()  # the parts of the forward pass this thread is in, and how they attend
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Part:
     """Queries `rows` see keys `keys` (half-open ranges), narrowed by `mask` of shape (queries, keys) where given.
 
     With `causal`, keys and queries are the same tokens and each sees itself and what stands before it. The keys
-    `before` come first, wherever they stand in the buffer.
+    `before` come first, wherever they stand in the buffer. With `one`, the keys are one sequence, the queries its last
+    tokens, and the mask says no more than that.
     """
 
     rows: tuple[int, int]
@@ -40,6 +42,7 @@ class Part:
     mask: torch.Tensor | None = None
     causal: bool = False
     before: tuple[int, int] = (0, 0)
+    one: bool = False
 
     def seen(self, buffer: torch.Tensor) -> torch.Tensor:
         """The keys, or values, that the queries look at."""
@@ -52,9 +55,9 @@ class Part:
     def of_one(cls, start: int, begin: int, end: int) -> Part:
         """Tokens `begin` to `end` of the one sequence whose first slot is `start`."""
         if begin == 0:
-            return cls((0, end), (start, start + end), causal=True)
+            return cls((0, end), (start, start + end), causal=True, one=True)
         mask = torch.ones(end - begin, end, dtype=torch.bool).tril(begin)
-        return cls((0, end - begin), (start, start + end), mask)
+        return cls((0, end - begin), (start, start + end), mask, one=True)
 
 
 class Laid(NamedTuple):
@@ -85,12 +88,12 @@ class FlatCache(Cache):  # type: ignore[misc]  # transformers has no types here
         self.values: list[torch.Tensor] = []
         self._slots: torch.Tensor | slice = slice(0, 0)
 
-    def aim(self, laid: Laid) -> None:
-        """Say where the next forward pass writes its tokens, and what they see."""
+    def aim(self, laid: Laid, attending: Attending | None = None) -> None:
+        """Say where the next forward pass writes its tokens, what they see, and how where that is not plainly."""
         slots = laid.slots
         contiguous = int(slots[-1] - slots[0]) + 1 == len(slots)
         self._slots = slice(int(slots[0]), int(slots[-1]) + 1) if contiguous else torch.as_tensor(slots)
-        _now.parts = laid.parts
+        _now.parts, _now.attending = laid.parts, attending
 
     def update(
         self,
@@ -148,21 +151,38 @@ def _attend(
     **_: Any,  # noqa: ANN401
 ) -> tuple[torch.Tensor, None]:
     """The attention function transformers calls: every part on its own, outputs joined along the queries."""
-    grouped = query.shape[1] != key.shape[1]
-    outputs = [
-        torch.nn.functional.scaled_dot_product_attention(
-            query[:, :, slice(*part.rows)],
-            part.seen(key),
-            part.seen(value),
-            attn_mask=part.mask,
-            is_causal=part.causal,
-            scale=scaling,
-            enable_gqa=grouped,
-        )
-        for part in _now.parts
-    ]
+    layer = int(getattr(module, "layer_idx", 0))
+    outputs = []
+    for part in _now.parts:
+        states = query[:, :, slice(*part.rows)], part.seen(key), part.seen(value)
+        own = _sparsely(*states, layer, scaling) if part.one and _now.attending is not None else None
+        outputs.append(_plainly(part, *states, scaling) if own is None else own)
     joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
     return joined.transpose(1, 2).contiguous(), None
+
+
+def _plainly(
+    part: Part, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
+) -> torch.Tensor:
+    output: torch.Tensor = torch.nn.functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=part.mask,
+        is_causal=part.causal,
+        scale=scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return output
+
+
+def _sparsely(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layer: int, scaling: float | None
+) -> torch.Tensor | None:
+    """By the reader's policy; None where that does not cover this sequence."""
+    states = (each[0].transpose(0, 1) for each in (query, key, value))
+    output: torch.Tensor | None = _now.attending(*states, layer=layer, scale=scaling or 0.0)
+    return None if output is None else output.transpose(0, 1)[None]
 
 
 AttentionInterface.register(NAME, _attend)

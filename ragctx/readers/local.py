@@ -8,74 +8,35 @@ computed for a beginning is kept for the next batch, bounded in bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ragctx import speeds
+from ragctx.attention.extents import BLOCK
 from ragctx.contracts import Emit
 from ragctx.errors import ConfigError, DoesNotFit, MissingExtra
 from ragctx.loading import LOADING
 from ragctx.models import ModelFacts
+from ragctx.readers.local_attention import LocalAttention
 from ragctx.readers.local_counter import TokenizerCounter
 from ragctx.readers.local_scoring import Scoring, scored
 from ragctx.readers.local_speed import measure
 from ragctx.readers.local_weights import Checkpoint, find, uninstalled
-from ragctx.readers.loops import period, surplus
 from ragctx.readers.prefix import PrefixStore, groups
 from ragctx.readers.text_stream import TextStream
+from ragctx.readers.writing import Writing
 from ragctx.types import Prices
-from ragctx.work import Completion, Failure, Generate, Reply, Request, Sampling, Score
+from ragctx.work import Failure, Generate, Reply, Request, Score
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from ragctx.attention.selection.policy import Sparsity
     from ragctx.readers.flat_attention import Layers
     from ragctx.readers.local_model import LocalModel
 
 _PACKAGES = ("torch", "transformers", "gguf", "jinja2")
-
-
-@dataclass(slots=True)
-class _Writing:
-    """One request on its way: what was written so far."""
-
-    prompt: NDArray[np.int32]
-    sampling: Sampling
-    stream: TextStream
-    show: Callable[[str], None]
-    ends: frozenset[int]
-    loops: bool
-    written: int = 0
-    logprobs: list[float] = field(default_factory=list)
-    finish: str = "length"
-
-    def take(self, token: int, logprob: float) -> bool:
-        """One more token; whether to go on."""
-        self.written += 1
-        if self.sampling.logprobs:
-            self.logprobs.append(logprob)
-        if token in self.ends and not self.sampling.ignore_end:
-            self.finish = "stop"
-            return False
-        if piece := self.stream.push(token):
-            self.show(piece)
-        if self.stream.stopped:
-            self.finish = "stop"
-        elif not self.loops and not self.sampling.ignore_end and period(self.stream.tokens):
-            self.finish = "loop"
-        return self.written < self.sampling.max_tokens and self.finish == "length"
-
-    @property
-    def text(self) -> str:
-        """What was written; of something repeated over and over the first copy."""
-        if self.finish != "loop":
-            return self.stream.text
-        return self.stream.without(surplus(self.stream.tokens))
 
 
 class LocalReader:
@@ -95,6 +56,10 @@ class LocalReader:
         prefix_bytes: what kept beginnings may take; 0 keeps none. share: False computes every prompt alone.
         loops: False ends a text that has begun to repeat itself (`finish="loop"`) and keeps the first copy.
         window: tokens, where it shall be less than the checkpoint's.
+        sparse: "off", "auto", or a policy's settings: which part of a long text each token sees. Each prompt is then
+            computed alone, on top of what is kept of its beginning.
+        positions: "dual:4" reads texts four times as long as the checkpoint was trained to, by dual chunk attention;
+            "yarn:4" by YaRN.
         prices: what a token costs you, if it does.
 
     Raises:
@@ -118,6 +83,8 @@ class LocalReader:
         share: bool = True,
         loops: bool = False,
         window: int | None = None,
+        sparse: str | Mapping[str, object] | Sparsity = "off",
+        positions: str = "",
         prices: Prices | None = None,
     ) -> None:
         if dtype not in {"float32", "bfloat16"}:
@@ -125,16 +92,19 @@ class LocalReader:
         self.batch = batch if share else 1
         self._checkpoint: Checkpoint = find(name)
         self._counter = TokenizerCounter(self._checkpoint.folder, f"tokenizer of {name}")
-        self._dtype, self._threads, self._chunk = dtype, threads, chunk
-        self._store: PrefixStore[Layers] = PrefixStore(prefix_bytes if share else 0)
+        self._attention = LocalAttention.of(sparse, positions, self._checkpoint.window)
+        # Tiles of tokens that no chunk and no kept beginning cuts are the same however a prompt is computed.
+        step = BLOCK if self._attention.own else 1
+        self._dtype, self._threads, self._chunk = dtype, threads, -(-chunk // step) * step
+        self._store: PrefixStore[Layers] = PrefixStore(prefix_bytes if share else 0, step)
         self._model: LocalModel | None = None
         self._loops = loops
-        identity = f"local:{self._checkpoint.identity}:{dtype}{':loops' if loops else ''}"
+        identity = f"local:{self._checkpoint.identity}:{dtype}{':loops' if loops else ''}{self._attention.identity}"
         self._speed_key = f"{identity}:{threads or 'all'}"
         self.facts = ModelFacts(
             name=f"local:{name}",
             counter=self._counter,
-            window=min(filter(None, [window, self._checkpoint.window]), default=None),
+            window=min(filter(None, [window, self._attention.window or self._checkpoint.window]), default=None),
             prices=prices,
             speed=speeds.known(self._speed_key),
             identity=identity,
@@ -144,7 +114,7 @@ class LocalReader:
     def serve(self, requests: Sequence[Request], emit: Emit) -> Sequence[Reply]:
         """One reply for each request, in order; `emit(i, text)` is told request i's new text as it is written."""
         replies: dict[int, Reply] = {}
-        writings: dict[int, _Writing] = {}
+        writings: dict[int, Writing] = {}
         scorings: dict[int, Scoring] = {}
         for i, request in enumerate(requests):
             try:
@@ -175,24 +145,25 @@ class LocalReader:
         self._store.clear()
         self._model = None
 
-    def _begin(self, request: Generate, show: Callable[[str], None]) -> _Writing:
+    def _begin(self, request: Generate, show: Callable[[str], None]) -> Writing:
         prompt = self._counter.encode(request.messages)
         sampling = request.sampling
         if sampling.max_tokens < 1:
             raise ValueError("max_tokens must be at least 1")
         self.facts.must_fit(len(prompt), sampling.max_tokens)
         stream = TextStream(self._counter.decode, () if sampling.ignore_end else sampling.stop)
-        return _Writing(prompt, sampling, stream, show, self._checkpoint.ends, self._loops)
+        return Writing(prompt, sampling, stream, show, self._checkpoint.ends, self._loops)
 
-    def _generate(self, writings: dict[int, _Writing], replies: dict[int, Reply]) -> None:
+    def _generate(self, writings: dict[int, Writing], replies: dict[int, Reply]) -> None:
         order = list(writings)
         prompts = [writings[i].prompt for i in order]
         room = [writings[i].sampling.max_tokens for i in order]
-        for group in groups(prompts, self.batch, room, tokens=2 * (self.facts.window or 8192)):
+        most = 2 * (self.facts.window or 8192)
+        for group in groups(prompts, self.batch, room, tokens=most, share=not self._attention.own):
             members = {order[j]: writings[order[j]] for j in group.members}
             replies |= self._write(members, group.prefix)
 
-    def _write(self, members: dict[int, _Writing], shared: int) -> dict[int, Reply]:
+    def _write(self, members: dict[int, Writing], shared: int) -> dict[int, Reply]:
         model = self._loaded()
         from ragctx.readers.decoding import Continuation, Decoding
         from ragctx.readers.sampling import Picker
@@ -203,7 +174,7 @@ class LocalReader:
         }
         Decoding(model, self._store, list(going.values()), shared, self._chunk).run()
         seconds = (time.perf_counter() - started) / len(members)  # of the machine's time, not of waiting
-        return {i: _completion(members[i], going[i].cached, seconds) for i in members}
+        return {i: members[i].completion(going[i].cached, seconds) for i in members}
 
     def _scoring(self, request: Score) -> Scoring:
         scoring = Scoring.of(request, self._counter, self._checkpoint.begin)
@@ -217,7 +188,7 @@ class LocalReader:
                     from ragctx.readers.local_model import LocalModel
                 except ImportError as missing:
                     raise MissingExtra("the local reader", "local", missing.name or "transformers") from missing
-                self._model = LocalModel(self._checkpoint.folder, self._dtype, self._threads)
+                self._model = LocalModel(self._checkpoint.folder, self._dtype, self._threads, self._attention)
             self._measure(self._model)
         return self._model
 
@@ -226,20 +197,6 @@ class LocalReader:
             speed = measure(model)
             speeds.keep(self._speed_key, speed)
             self.facts = replace(self.facts, speed=speed)
-
-
-def _completion(writing: _Writing, cached: int, seconds: float) -> Completion:
-    if piece := writing.stream.finish():
-        writing.show(piece)
-    return Completion(
-        text=writing.text,
-        prompt_tokens=len(writing.prompt),
-        output_tokens=writing.written,
-        cached_tokens=cached,
-        logprobs=tuple(writing.logprobs),
-        finish=writing.finish,
-        seconds=seconds,
-    )
 
 
 def missing(model: str) -> str:

@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from ragctx.errors import ConfigError
 from ragctx.readers.flat_attention import NAME, FlatCache, Laid, Part
 from ragctx.readers.gguf import without_bars
+from ragctx.readers.local_attention import PLAIN, LocalAttention
+
+if TYPE_CHECKING:
+    from ragctx.attention.attending import Attending
 
 ROWS = 64  # guesses over the vocabulary held at once: 12 MB in float32 for 49,000 tokens, so that they stay cached
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -30,17 +34,21 @@ class LocalModel:
         folder: checkpoint folder.
         dtype: "float32" or "bfloat16".
         threads: of torch, for the whole process; None leaves them as they are.
+        attention: how it attends; plainly by default.
 
     Raises:
         ConfigError: the checkpoint does not load, or its architecture attends in a way this reader does not compute.
     """
 
-    def __init__(self, folder: Path, dtype: str, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, dtype: str, threads: int | None = None, attention: LocalAttention = PLAIN) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._model = _load(folder, dtype)
+        self._model = _load(folder, dtype, attention)
+        attending = attention.attending(self._model)
+        self.attending: Attending | None = None
         self._check(folder.name)
         self._head = self._found_head()
+        self.attending = attending
 
     def forward(
         self,
@@ -58,7 +66,7 @@ class LocalModel:
         Returns:
             float32 logits, shape (len(rows), vocabulary).
         """
-        cache.aim(laid)
+        cache.aim(laid, self.attending)
         with torch.inference_mode():
             wanted = torch.as_tensor(rows, dtype=torch.long)
             output = self._model(**_inputs(laid, cache), logits_to_keep=wanted)
@@ -133,7 +141,7 @@ class LocalModel:
         cache: FlatCache,
         laid: Laid,
     ) -> torch.Tensor:
-        cache.aim(laid)
+        cache.aim(laid, self.attending)
         with torch.inference_mode():
             output = self._model.base_model(**_inputs(laid, cache))
         states: torch.Tensor = output.last_hidden_state[0]
@@ -208,11 +216,13 @@ def _unfit(name: str) -> str:
     )
 
 
-def _load(folder: Path, dtype: str) -> Any:  # noqa: ANN401 - transformers has no types here
+def _load(folder: Path, dtype: str, attention: LocalAttention) -> Any:  # noqa: ANN401 - transformers has no types here
     try:
         with without_bars():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            attention.prepare(config)
             return AutoModelForCausalLM.from_pretrained(
-                folder, dtype=DTYPES[dtype], attn_implementation="sdpa", local_files_only=True
+                folder, config=config, dtype=DTYPES[dtype], attn_implementation="sdpa", local_files_only=True
             ).eval()
     except (OSError, ValueError, KeyError) as failed:
         raise ConfigError(f"cannot load {folder}: {failed}; fetch the checkpoint again or use another") from failed

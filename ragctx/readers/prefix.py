@@ -41,7 +41,9 @@ class Group:
     prefix: int
 
 
-def groups(prompts: Sequence[NDArray[np.int32]], most: int, room: Sequence[int], tokens: int) -> list[Group]:
+def groups(
+    prompts: Sequence[NDArray[np.int32]], most: int, room: Sequence[int], tokens: int, *, share: bool = True
+) -> list[Group]:
     """Cut prompts into groups, those with a long shared beginning first taken together.
 
     A shared beginning is worth computing together when it is at least as long as what its members add to it: in
@@ -52,12 +54,13 @@ def groups(prompts: Sequence[NDArray[np.int32]], most: int, room: Sequence[int],
         most: members a group may have.
         room: tokens each prompt may still write.
         tokens: ceiling on the tokens a group of unrelated prompts holds in memory, but one prompt is always taken.
+        share: False makes every prompt unrelated to the others.
 
     Returns:
         Groups covering every prompt once.
     """
     order = sorted(range(len(prompts)), key=lambda i: prompts[i].astype(">i4").tobytes())
-    shared, alone = _shared(order, prompts, most, room)
+    shared, alone = _shared(order, prompts, most, room) if share else ([], order)
     return shared + _together(alone, prompts, most, room, tokens)
 
 
@@ -146,6 +149,10 @@ class _Entry(Generic[T]):
 class PrefixStore(Generic[T]):
     """Keeps what was computed for prompt beginnings, least recently used out first, bounded in bytes.
 
+    Args:
+        limit: bytes.
+        step: a beginning is found as far as it is a multiple of so many tokens.
+
     Example:
         >>> store = PrefixStore[str](limit=100)
         >>> store.put(np.arange(200, dtype=np.int32), "state", size=60)
@@ -153,8 +160,8 @@ class PrefixStore(Generic[T]):
         (150, 'state')
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, step: int = 1) -> None:
+        self.limit, self.step = limit, step
         self.size = 0
         self._entries: OrderedDict[int, _Entry[T]] = OrderedDict()
         self._next = 0
@@ -164,11 +171,12 @@ class PrefixStore(Generic[T]):
 
     def longest(self, tokens: NDArray[np.int32]) -> tuple[int, T | None]:
         """The most tokens of a prompt's beginning that an entry also begins with, and that entry's value."""
-        found = max(((common(e.tokens, tokens), key) for key, e in self._entries.items()), default=(0, -1))
-        if found[0] < SHORTEST:
+        shared, key = max(((common(e.tokens, tokens), key) for key, e in self._entries.items()), default=(0, -1))
+        known = shared - shared % self.step
+        if known < SHORTEST:
             return 0, None
-        self._entries.move_to_end(found[1])
-        return found[0], self._entries[found[1]].value
+        self._entries.move_to_end(key)
+        return known, self._entries[key].value
 
     def takes(self, tokens: int, size: int) -> bool:
         """Whether a value of `size` bytes for so many tokens would be kept."""

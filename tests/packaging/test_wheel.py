@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CODE = ["ragctx", "retrievers", "compressors", "agents", "pyproject.toml", "README.md", "LICENSE"]
+CODE = ["ragctx", "retrievers", "compressors", "agents", "pyproject.toml", "setup.py", "README.md", "LICENSE"]
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in CODE:
         path = ROOT / name
         if path.is_dir():
-            shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
         else:
             shutil.copy(path, source / name)
     target = tmp_path_factory.mktemp("wheel")
@@ -40,6 +41,12 @@ def test_the_wheel_holds_ragctx_and_nothing_else_at_top_level(wheel: Path) -> No
     assert {"ragctx/py.typed", "ragctx/retrievers/bm25.py", "ragctx/routing/policy.toml"} <= set(names)
     weights = {f"ragctx/encoders/extractive/weights/{name}" for name in ("reader.onnx", "tokenizer.json", "card.json")}
     assert weights <= set(names)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None or os.name != "posix", reason="no compiler here")
+def test_the_wheel_holds_the_compiled_kernel_and_serves_every_python(wheel: Path) -> None:
+    assert "ragctx/attention/kernels/cpu/attention-portable.so" in zipfile.ZipFile(wheel).namelist()
+    assert "-py3-none-" in wheel.name
 
 
 def test_it_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:

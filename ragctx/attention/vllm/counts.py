@@ -1,0 +1,84 @@
+"""What the attention of an engine did: calls, tiles, time, and why it was dense where it was."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ragctx.attention.index import BlockIndex
+
+
+@dataclass(slots=True)
+class Counts:
+    """The calls of one layer, or of several added up.
+
+    A call is one layer in one step of the engine, with every request of that step.
+
+    Attributes:
+        sparse: calls that left tiles out. own: calls of our kernel that left nothing out.
+        dense: calls of vLLM's own attention, by reason.
+        computed: tile pairs that our kernel computed. possible: those that dense attention would have.
+        seconds: CPU seconds of the process in "selection", "own" and "stock", where the clock is on.
+
+    Example:
+        >>> both = Counts(sparse=2, computed=10, possible=40) + Counts(sparse=1, computed=10, possible=10)
+        >>> both.sparse, both.density
+        (3, 0.4)
+    """
+
+    sparse: int = 0
+    own: int = 0
+    dense: Counter[str] = field(default_factory=Counter)
+    computed: int = 0
+    possible: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __add__(self, other: Counts) -> Counts:
+        plain = {name: getattr(self, name) + getattr(other, name) for name in _NAMES}
+        names = sorted({*self.seconds, *other.seconds})
+        seconds = {name: self.seconds.get(name, 0.0) + other.seconds.get(name, 0.0) for name in names}
+        return Counts(**plain, seconds=seconds)
+
+    @classmethod
+    def total(cls, counts: Iterable[Counts]) -> Counts:
+        """All of them added up."""
+        return reduce(cls.__add__, counts, cls())
+
+    @property
+    def density(self) -> float:
+        """The share of the tile pairs of our kernel's calls that it computed; 1 where it was never called."""
+        return self.computed / self.possible if self.possible else 1.0
+
+    def took(self, index: BlockIndex) -> None:
+        """Our kernel was called with this index."""
+        possible = index.heads * sum(extent.pairs() for extent in index.extents)
+        self.computed += len(index.blocks)
+        self.possible += possible
+        if len(index.blocks) < possible:
+            self.sparse += 1
+        else:
+            self.own += 1
+
+    @contextmanager
+    def clocked(self, what: str, on: bool) -> Iterator[None]:
+        """Add the CPU time of what is done inside."""
+        started = time.process_time() if on else 0.0
+        yield
+        if on:
+            self.seconds[what] = self.seconds.get(what, 0.0) + time.process_time() - started
+
+    def told(self) -> dict[str, Any]:
+        """As plain values, for a report."""
+        plain = {name: getattr(self, name) for name in _NAMES}
+        return plain | {"dense": dict(self.dense), "seconds": self.seconds, "density": round(self.density, 6)}
+
+
+_NAMES = ("sparse", "own", "dense", "computed", "possible")

@@ -1,0 +1,133 @@
+"""What one attention layer does at a call, whatever the device: a policy's index and our kernel, or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ragctx.attention.vllm.batch import dense_index
+from ragctx.attention.vllm.counts import Counts
+from ragctx.attention.vllm.options import Options
+
+if TYPE_CHECKING:
+    import torch
+
+    from ragctx.attention.extents import Extent
+    from ragctx.attention.index import BlockIndex
+    from ragctx.attention.merge import Attended
+    from ragctx.attention.positions import Rotation
+    from ragctx.attention.selection.evidence import Evidence, Keys
+
+log = logging.getLogger(__name__)
+_told: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of one layer.
+
+    Attributes:
+        query: [tokens, heads, width], of all requests one after the other. output: where to write, of its shape.
+        extents: of the requests; none where nothing can be said about them.
+        held: keys and values. keys: of one request, by its number.
+        kernel: ours.
+        metadata: vLLM's own of the step, the same for every layer.
+        causal: whether a token sees itself and what stands before it.
+    """
+
+    query: torch.Tensor
+    output: torch.Tensor
+    extents: tuple[Extent, ...]
+    held: Any
+    keys: Callable[[int], Keys]
+    kernel: Callable[..., Attended]
+    metadata: Any
+    causal: bool
+
+
+@dataclass(slots=True)
+class Layer:
+    """The sparse side of an attention layer.
+
+    Attributes:
+        options: of the engine; None where it has none of ours. They may be changed between two steps.
+        refused: why our kernel can never serve this layer; empty where it can.
+        heads: KV heads. scale: of the scores. number: of the layer, from 0.
+        rotation: how the model's vectors turn with their positions, where those are stretched.
+    """
+
+    options: Options | None
+    refused: str
+    heads: int
+    scale: float
+    number: int = 0
+    rotation: Rotation | None = None
+    counts: Counts = field(default_factory=Counts)
+
+    def serves(self, made: Callable[[], Step]) -> bool:
+        """Attend, if policy and kernel cover this call; False leaves it to vLLM, and is counted with the reason.
+
+        Args:
+            made: makes the call, once the layer turns out to be one that the kernel can serve.
+        """
+        options = self.options
+        if options is None:
+            return False
+        if options.plain:
+            return self._left("no policy")
+        if self.refused:
+            return self._left(self.refused)
+        step = made()
+        if not (step.causal and step.extents):
+            return self._left("requests without queries" if step.causal else "attention that is not causal")
+        with self.counts.clocked("selection", options.clock):
+            index = self._index(options, step)
+        if index is None:
+            return self._left("the policy covers none of the requests")
+        with self.counts.clocked("own", options.clock):
+            self._attend(options, step, index)
+        self.counts.took(index)
+        return True
+
+    def _index(self, options: Options, step: Step) -> BlockIndex | None:
+        index = None if options.sparse is None else options.sparse.index(self._evidence(options, step))
+        if index is None and (options.dense == "own" or _stretched(options, step)):
+            return dense_index(step.metadata, step.extents, self.heads)
+        return index
+
+    def _evidence(self, options: Options, step: Step) -> list[Evidence]:
+        from ragctx.attention.positions.evidence import shown
+        from ragctx.attention.selection.evidence import Evidence
+
+        seen, at = [], 0
+        for request, extent in enumerate(step.extents):
+            query = step.query[at : at + extent.queries]
+            own = Evidence(extent, query, step.keys(request), self.number, self.scale)
+            if options.dual and self.rotation:  # below a chunk too, or what rows see would depend on the cut
+                own = shown(own, options.dual, self.rotation)
+            seen.append(own)
+            at += extent.queries
+        return seen
+
+    def _attend(self, options: Options, step: Step, index: BlockIndex) -> None:
+        from ragctx.attention.positions import attend
+
+        if options.dual is None or self.rotation is None or not _stretched(options, step):
+            step.kernel(step.query, step.held, index, scale=self.scale, output=step.output)
+            return
+        found = attend(step.query, step.held, index, options.dual, self.rotation, step.kernel, scale=self.scale)
+        step.output.copy_(found.output)
+
+    def _left(self, why: str) -> bool:
+        self.counts.dense[why] += 1
+        if why == self.refused and why not in _told:
+            _told.add(why)
+            log.warning("attention layer %d stays dense: %s", self.number, why)
+        return False
+
+
+def _stretched(options: Options, step: Step) -> bool:
+    """Whether plain attention over this call would be another one, not only a slower one."""
+    return options.dual is not None and any(extent.keys > options.dual.chunk for extent in step.extents)
