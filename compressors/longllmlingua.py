@@ -29,7 +29,6 @@ from ragctx.work import Work
 Form = Literal["fast", "iterative"]
 Order = Literal["relevance", "given", "ends"]
 STATEMENT = "What is needed to answer this stands in the text above."
-_PART = "words that the question makes no likelier: over the token budget"
 
 
 @dataclass(frozen=True, slots=True)

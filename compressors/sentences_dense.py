@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from ragctx.compressors.sentence_filter import Divided, Rule
+from ragctx.compressors.vectors import rows
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.types import Context, Line, Question, Range
 from ragctx.types.costs import ZERO
-from ragctx.work import Embed, Vectors, Work, raised
+from ragctx.work import Embed, Work
 
 # An encoder may count so many fewer or more tokens than the reader does.
 _FEWER, _MORE = 0.5, 1.5
@@ -33,6 +34,7 @@ class EmbeddingSentences:
 
     Raises:
         ConfigError: the threshold makes no sense, or no model plays the role "encoder".
+        RequestFailed: the encoder sent vectors that are no numbers.
 
     Example:
         >>> from ragctx.models import ModelFacts
@@ -106,7 +108,7 @@ def _cosines(question: str, texts: Sequence[Sequence[str]]) -> Work[list[list[fl
     if not asked:
         return found
     replies = yield [Embed((question,), query=True), *(Embed(tuple(texts[i])) for i in asked)]
-    [query], *passages = [cast("Vectors", raised(reply)).rows for reply in replies]
-    for i, rows in zip(asked, passages, strict=True):
-        found[i] = [min(1.0, max(0.0, float(cosine))) for cosine in rows @ query]
+    [query], *passages = [rows(*pair) for pair in zip(replies, (1, *(len(texts[i]) for i in asked)), strict=True)]
+    for i, vectors in zip(asked, passages, strict=True):
+        found[i] = [min(1.0, max(0.0, float(cosine))) for cosine in vectors @ query]
     return found

@@ -8,18 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from ragctx.compressors.choosing import all_or_nothing, fits, shares
 from ragctx.compressors.fitting import fit, narrowed
 from ragctx.compressors.forced import Rules
 from ragctx.compressors.tokens import Token
 from ragctx.compressors.units import sentences
+from ragctx.compressors.vectors import rows
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.types.costs import ZERO
-from ragctx.work import Embed, Vectors, Work, raised
+from ragctx.work import Embed, Work
 
 # Scripts without blanks give one word for each character.
 _WIDE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
@@ -167,13 +168,14 @@ def _weighed(
     once = {some[0]: number for number, some in reversed(list(enumerate(texts)))}
     asked = sorted(once.values())
     replies = yield [Embed((question,), query=True), *(Embed(texts[number]) for number in asked)]
-    rows = [cast("Vectors", raised(reply)).rows for reply in replies]
-    told = dict(zip((texts[number][0] for number in asked), rows[1:], strict=True))
+    sizes = (1, *(len(texts[number]) for number in asked))
+    [query], *vectors = [rows(*pair) for pair in zip(replies, sizes, strict=True)]
+    told = dict(zip((texts[number][0] for number in asked), vectors, strict=True))
     likeness, weighed = [], []
     for one in found:
         whole, without = told[one.text][0], told[one.text][1:]
         moved = 1 - without @ whole
         words = tuple(replace(w, weight=float(m)) for w, m in zip(one.words, moved, strict=True))
-        likeness.append(float(whole @ rows[0][0]))
+        likeness.append(float(whole @ query))
         weighed.append(replace(one, words=words))
     return likeness, weighed

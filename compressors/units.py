@@ -7,11 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ragctx.corpus.sentences import bounds
+from ragctx.models import Counter
 
 # Characters. Nothing longer is one sentence; of lines that the sentence rules hold together (a table, a listing) fewer
 # are weighed as one. A room that holds more of them at least twice leaves them together, as far as `MOST`.
 LONGEST, LINES, MOST = 1_000, 400, 2_000
 _PER_TOKEN = 4
+# Tokens. In a room that holds fewer nothing is cut further: what is left of a sentence would say nothing.
+_LEAST_ROOM = 16
+# Where a sentence is cut that is too long for a room, most wanted first.
+_SEAMS = ("\n", "; ", ": ", ", ", "；", "：", "，", "、", " ")
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+\S.*$", re.MULTILINE)
 # A first line that stands alone, says little and ends no sentence.
 _TITLE = re.compile(r"\A\s*(?P<title>[^\s\-*|>+#`{}\[\]<][^\r\n|]{0,79}?)[ \t]*(?=\r?\n\s*\S)")
@@ -34,23 +39,28 @@ class Unit:
     of: int = 0
 
 
-def sentences(text: str, room: int = 0) -> list[tuple[int, int]]:
+def sentences(text: str, room: int = 0, counter: Counter | None = None) -> list[tuple[int, int]]:
     r"""What a ranker is asked about: the sentences of a text, in order, none too long to be kept or left out as one.
 
     Lines without an end are cut, and tables and listings, which the sentence rules take for one sentence, are weighed
     some lines at a time: in a small room no more than `LONGEST` and `LINES` characters, in a larger one about half
-    of it.
+    of it. What a room could not hold at all is cut further, so that half a long sentence stays rather than none of it;
+    in a room of a few tokens it is left whole, and is lost.
 
     Args:
         text: of a passage.
         room: tokens that may be kept of all passages.
+        counter: of these tokens; without one no sentence is too long for its room.
 
     Example:
         >>> [end - start for start, end in sentences("| bolt | 10 |\n" * 60)]
         [391, 391, 55]
     """
     held = min(MOST, room * _PER_TOKEN // 2)
-    return [piece for start, end in bounds(text) for piece in _pieces(text, start, end, held)]
+    found = [piece for start, end in bounds(text) for piece in _pieces(text, start, end, held)]
+    if counter is None or room < _LEAST_ROOM:
+        return found
+    return [part for start, end in found for part in _fitting(text, start, end, room, counter)]
 
 
 def units(text: str, asked: Sequence[tuple[int, int]] | None = None) -> tuple[Unit, ...]:
@@ -129,6 +139,33 @@ def _pieces(text: str, start: int, end: int, held: int) -> Iterator[tuple[int, i
         yield from _visible(text, start, cut)
         start = cut
     yield from _visible(text, start, end)
+
+
+def _fitting(text: str, start: int, end: int, room: int, counter: Counter) -> Iterator[tuple[int, int]]:
+    """A range, in like parts of about half of the room where the room does not hold it."""
+    length = end - start
+    if length < 2 or len(text[start:end].encode("utf-8", "surrogatepass")) <= room:  # no token is less than a byte
+        yield start, end
+        return
+    tokens = counter.count(text[start:end])
+    if tokens <= room:
+        yield start, end
+        return
+    most = -(-length // -(-2 * tokens // room))
+    while end - start > most:
+        cut = _seam(text, start, start + most)
+        for part in _visible(text, start, cut):
+            yield from _fitting(text, *part, room, counter)
+        start = cut
+    for part in _visible(text, start, end):
+        yield from _fitting(text, *part, room, counter)
+
+
+def _seam(text: str, start: int, end: int) -> int:
+    """Where a part ends best: at a line, a clause or a word, in the second half of what it may hold."""
+    half = (start + end) // 2
+    places = (text.rfind(seam, half, end + 1) + len(seam.rstrip(" ")) for seam in _SEAMS)
+    return next((place for place in places if half < place <= end), end)
 
 
 def _visible(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ragctx.compressors.tcra_semantic import SemanticCompressor
-from ragctx.errors import ConfigError
+from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import ModelFacts, Models
 from ragctx.readers.scripted import WordCounter
 from ragctx.types import Context, Passage, Question, Span
@@ -117,6 +117,16 @@ def test_what_fits_asks_nobody_and_no_budget_keeps_nothing():
     assert found.passages == (passage("The rent is due.", "d0"),)
     assert encoder.asked == []
     assert squeeze("The rent is due.", 0)[0].passages == ()
+
+
+@pytest.mark.parametrize("spoilt", [lambda rows: rows * np.nan, lambda rows: rows[:1]])
+def test_vectors_that_are_none_are_an_error(spoilt):
+    class Spoilt(Encoder):
+        def __call__(self, requests):
+            return [Vectors(spoilt(reply.rows)) for reply in super().__call__(requests)]
+
+    with pytest.raises(RequestFailed, match="the encoder sent"):
+        squeeze("The rent is due. Dogs may stay.", 5, encoder=Spoilt())
 
 
 def test_wrong_options_and_no_encoder():
