@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -31,6 +32,7 @@ _PAPERS: Mapping[Method, Mapping[str, Any]] = {
     "llmlingua": {"rank_method": "llmlingua"},
 }
 _OWN = frozenset({"context", "question", "target_token", "rate", "concate_question", "instruction", "keep_split"})
+_SUM = re.compile(r"[+\-*/]\d{1,6}(\.\d{1,6})?", re.ASCII)
 _REASON = "dropped by the llmlingua package"
 
 
@@ -72,6 +74,11 @@ class LLMLinguaPackage:
             raise ConfigError(f"no method is called {self.method!r}: there are {', '.join(get_args(Method))}")
         if own := sorted(_OWN & set(self.options)):
             raise ConfigError(f"llmlingua is given {', '.join(own)} by ragctx: leave it out of options")
+        more = self.options.get("context_budget", "+0")
+        if not (isinstance(more, str) and _SUM.fullmatch(more)):
+            raise ConfigError(
+                f"context_budget={more!r}: the package runs it as code; give a sign and a number, as '+100'"
+            )
 
     def estimate(
         self, context_tokens: int, passages: int, question_tokens: int, budget: int, models: Models
