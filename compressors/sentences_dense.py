@@ -23,9 +23,10 @@ _REMEDY = "name one, e.g. Pipeline.over(..., encoder='sentence-transformers:all-
 class EmbeddingSentences:
     """Ranks the sentences of all passages by cosine likeness to the question and keeps the best in their order.
 
-    Each sentence is embedded by itself, each passage in a request of its own and without the question, so that vectors
-    serve every question after from the engine's cache. Where everything fits, nobody is asked. What it cannot see is
-    what a sentence means only beside its neighbours ("It is due in May.").
+    Each sentence is embedded by itself, each passage in a request of its own and without the question, so that an
+    engine which remembers vectors (by default none does) makes them once for all questions. Where everything fits,
+    nobody is asked. What it cannot see is what a sentence means only beside its neighbours ("It is due in May."). A
+    sentence that is longer than the whole budget is weighed in parts, so that one of them stays.
 
     Attributes:
         threshold: keep sentences at least so like the question (cosine, 0 to 1; which one is good depends on the
@@ -73,8 +74,8 @@ class EmbeddingSentences:
     ) -> tuple[Line, ...]:
         """Every passage once, and the question; nothing where everything fits or nothing may be kept.
 
-        The tokens are counted as the reader does, and the encoder may count others. Vectors that are in the cache
-        already cost nothing, which nobody knows here.
+        The tokens are counted as the reader does, and the encoder may count others. Vectors that the engine
+        remembers cost nothing, which nobody knows here.
         """
         able(models)
         if not self._asks(budget, fits=context_tokens <= budget) or not passages:

@@ -181,6 +181,26 @@ class TestHeadings:
         text = "Fees\r\nRent is ten."
         assert [text[unit.start : unit.end] for unit in units(text)] == ["Fees", "Rent is ten."]
 
+    @pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n"])
+    def test_a_line_alone_above_a_paragraph_is_a_heading(self, gap):
+        text = gap.join(
+            ["Dogs are fine.", "Levels of help", "Stroll adds half. Haul adds three.", "Help", "Ring us up."]
+        )
+        named = {text[unit.start : unit.end]: unit.heading for unit in units(text)}
+        assert [name for name, heading in named.items() if heading] == ["Levels of help", "Help"]
+        found = one(text, [0.1, 0.2, 0.3, 0.9, 0.2, 0.1], budget=8)
+        assert texts(found) == ["Levels of help Haul adds three."]
+
+    @pytest.mark.parametrize(
+        "line", ["Rent: ten crowns", "Rent 4,650", "- ten", "Ten it is.", "a b c d e f g h i", "租金，"]
+    )
+    def test_a_line_that_says_something_is_no_heading(self, line):
+        assert not any(unit.heading for unit in units(f"Dogs are fine.\n\n{line}\n\nThe yard is swept by nobody."))
+
+    def test_lines_in_a_list_are_no_headings(self):
+        found = units("Dogs are fine.\n\nPears\n\nApples\n\nPlums\n\nThat is all we have.")
+        assert [unit.heading for unit in found] == [False, False, False, True, False]
+
     def test_what_stands_above_what(self):
         assert headings_of(units(LEASE)) == [(), (0,), (0, 1), (0, 1), (0,), (0, 4), (0, 4)]
 
@@ -208,10 +228,29 @@ class TestUnits:
         assert all(BYTES.count(text[start:end]) <= room for start, end in found)
         assert all(first[1] <= then[0] for first, then in pairwise(found))
 
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("1. Rent. It is ten. 2. Pets.", ["1. Rent.", "It is ten.", "2. Pets."]),
+            ("Dogs stay. 1.2. Ten crowns. It is due.", ["Dogs stay.", "1.2. Ten crowns.", "It is due."]),
+            ("It is ten. 2.\n\nPets are fine.", ["It is ten.", "2.", "Pets are fine."]),
+            ("It is ten. 3.", ["It is ten.", "3."]),
+        ],
+    )
+    def test_the_number_of_a_clause_stays_with_it(self, text, said):
+        assert [text[start:end] for start, end in sentences(text)] == said
+
+    def test_a_table_is_cut_between_its_rows(self):
+        table = "".join(f"| bolt M{n}, short | {n}.50 |\n" for n in range(40))
+        found = sentences(table, 30, WordCounter())
+        rows = [row for start, end in found for row in table[start:end].splitlines()]
+        assert rows == table.splitlines()
+        assert len(found) > 10
+
     def test_long_sentences_are_cut_at_clauses_and_left_whole_in_a_room_of_a_few_tokens(self):
         text = "The rent is ten crowns a month, due on Mondays, and the yard is swept by him who lives there."
         cut = sentences(text, 20, WordCounter())
-        assert next(text[start:end] for start, end in cut) == "The rent is ten crowns a month,"
+        assert next(text[start:end] for start, end in cut) == "The rent is ten crowns a month, due on Mondays,"
         assert len(sentences(text, 15, WordCounter())) == len(sentences(text, 90, WordCounter())) == 1
 
     @pytest.mark.parametrize("budget", [0, 300, 600, 10_000])
