@@ -12,8 +12,10 @@ from typing import Any
 
 from ragctx.errors import ConfigError
 
+# Chinese and Japanese numerals: a single one is as often a word ("一" is also "a"), two in a row are a number.
+NUMERALS = "〇零一二三四五六七八九十百千万萬亿億兆两兩壹贰叁肆伍陆柒捌玖拾佰仟"
 # Amounts, dates, times, shares and versions, with the sign that stands at them.
-_NUMBER = re.compile(r"[$€£¥]?\d+(?:[.,:/\-]\d+)*[%‰]?")
+_NUMBER = re.compile(rf"[$€£¥]?\d+(?:[.,:/\-]\d+)*(?:[{NUMERALS}]+|[%‰]?)|[{NUMERALS}]{{2,}}")
 # A pattern is tried on so many characters at a time, and given so many seconds for one text.
 _STRETCH, _SECONDS = 400, 2.0
 _REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT)
@@ -37,6 +39,8 @@ class Rules:
     Example:
         >>> Rules(numbers=True).ranges("Rent rose 4.5% in 2024.")
         [(10, 14), (18, 22)]
+        >>> Rules(numbers=True).ranges("租金为一千二百元")
+        [(3, 7)]
         >>> Rules(patterns=(r"§ ?\d+",)).ranges("see § 12 there")
         [(4, 8)]
     """

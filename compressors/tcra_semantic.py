@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ragctx.compressors.choosing import all_or_nothing, fits, shares
 from ragctx.compressors.fitting import fit, narrowed
-from ragctx.compressors.forced import Rules
+from ragctx.compressors.forced import NUMERALS, Rules
 from ragctx.compressors.tokens import Token
 from ragctx.compressors.units import sentences
 from ragctx.compressors.vectors import rows
@@ -22,9 +22,9 @@ from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.types.costs import ZERO
 from ragctx.work import Embed, Work
 
-# Scripts without blanks give one word for each character.
+# Scripts without blanks give one word for each character, and one for a number.
 _WIDE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_WIDE}]|[^\s{_WIDE}]+")
+_WORD = re.compile(rf"[{NUMERALS}]{{2,}}|[{_WIDE}]|[^\s{_WIDE}]+")
 _MOST = 48  # words that are weighed together: encoding grows with the square of it
 _PLAIN = "words that change least of what is said: over the token budget"
 _FAR = "not like the question: over the token budget"
@@ -49,7 +49,8 @@ class SemanticCompressor:
 
     Each sentence is encoded whole and without each of its words in turn: a word whose absence changes little says
     little. That takes as many encodings as there are words, all asked for at once, one request a sentence, and the
-    question has no part in it: the same sentence is encoded once for all questions, by the engine's cache.
+    question has no part in it: an engine that remembers vectors encodes the same sentence once for all questions. By
+    default none does, and every question pays for all of it again.
 
     Words alone cannot be dropped for ever: the method's own authors lose accuracy at a fifth. So at most `dropped` of
     a sentence goes, and where the budget demands more, the sentences least like the question go whole.

@@ -91,6 +91,14 @@ def test_numbers_and_patterns_stay_in_what_stays():
     assert "Of all" in squeeze(text, 8, patterns=(r"Of all",), dropped=0.6)[0].passages[0].text
 
 
+def test_no_half_of_a_number_in_a_script_without_blanks():
+    text = "租金为一千二百五十元每月。"
+    for budget in range(1, 13):
+        found, _ = squeeze(text, budget, dropped=1.0)
+        kept = "".join(p.text for p in found.passages).replace(" ", "")
+        assert "一千二百五十" in kept or not set("千百十") & set(kept)
+
+
 def test_spans_hold_exactly_what_is_kept():
     texts = ["The rent is ten crowns. Dogs are welcome. ", "租金是十元。狗可以留下。"]
     for budget in range(1, 14):

@@ -64,8 +64,18 @@ def test_words_and_numbers_are_whole_and_characters_always():
     assert read("ne\u0301 👩\u200d👧!", Bytes(), words=False) == ["n", "e\u0301", " 👩\u200d👧", "!"]
 
 
+def test_flags_and_colours_of_skin_stay_with_their_emoji():
+    assert read("🇸🇪🇩🇰 👋🏽!", Bytes(), words=False) == ["🇸🇪", "🇩🇰", " 👋🏽", "!"]
+
+
 def test_scripts_without_blanks_are_taken_character_by_character():
     assert read("租金为十元", Bytes()) == list("租金为十元")
+
+
+def test_numerals_in_a_row_are_one_number():
+    assert read("租金为一千二百五十元", Bytes()) == [*"租金为", "一千二百五十", "元"]
+    assert read("约3千2百万人", Bytes()) == ["约", "3千", "2百万", "人"]
+    assert Rules(numbers=True).ranges("一年付三百元，共12万") == [(3, 5), (8, 11)]
 
 
 def test_endless_words_are_no_words():
