@@ -32,7 +32,7 @@ _OVER = "over the token budget: {:.2f} likely needed"
 
 @dataclass(frozen=True, slots=True)
 class Provence:
-    """Prunes sentences, by a threshold or only as far as the budget demands.
+    """Prunes whole sentences, by a threshold or only as far as the budget demands.
 
     Without a threshold the likeliest sentences of all passages fill the budget: one rule for every kind of text, where
     a threshold has to be found for each. With one, less likely sentences go even where there is room. Either way the
