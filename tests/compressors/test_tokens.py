@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,6 +131,16 @@ class TestRules:
     def test_long_lines_are_searched_in_stretches(self):
         text = "x " * 5000 + "CODE-9" + " y" * 5000
         assert Rules(patterns=(r"\w+-\d",)).ranges(text) == [(10_000, 10_006)]
+
+    @pytest.mark.parametrize("pattern", [".*.*.*.*=", r"\w*\s*\w*\s*\w*=", ".{0,300}.{0,300}.{0,300}.{0,300}="])
+    def test_a_pattern_that_is_slow_is_given_up(self, pattern):
+        began = time.monotonic()
+        with pytest.raises(ConfigError, match="too slow"):
+            Rules(patterns=(pattern,)).ranges("a" * 4000)
+        assert time.monotonic() - began < 20
+
+    def test_many_repeats_that_are_quick_are_taken(self):
+        assert Rules(patterns=(r"\w+ +\w+ +\d+",)).ranges("x " * 300 + "due May 2031")[-1][1] == 612
 
     def test_a_pattern_that_matches_nothing_forces_nothing(self):
         assert Rules(patterns=("x*",)).ranges("abc") == []
