@@ -47,6 +47,8 @@ WRITES = (
 SAYS = "What is paid?\nWhen is it paid?\nWho lives there?"
 # Those that tell by the question's own words what to keep, also with models that only count words.
 BY_WORDS = {"provence", "bm25-sentences", "embedding-sentences"}
+# Those that keep or leave out single words.
+BY_TOKENS = {"longllmlingua", "perception", "llmlingua2", "tcra-semantic"}
 # Those that ask no model, and those that need no ranker that weighs parts of a text.
 ALONE = {"bm25-sentences"}
 
@@ -140,6 +142,15 @@ def test_the_budget_is_used(rig):
     found = rig(QUESTIONS[0], context, 240)
     if not any(passage.derived for passage in found.passages):  # what is written is as long as the reader makes it
         assert rig.counter.count("\n\n".join(p.text for p in found.passages)) > 180
+
+
+@pytest.mark.parametrize("budget", [200, 350, 700])
+@pytest.mark.parametrize("name", sorted(BY_TOKENS & set(NAMES)))
+def test_compressors_of_words_fill_95_percent(name, budget):
+    rig = Rig(registry.make("compressors", name))
+    given = whole(**{key: TEXTS[key] for key in ("lease.md", "table.md", "line.txt", "code.py", "报告.txt")})
+    found = rig(QUESTIONS[0], given, budget)
+    assert rig.counter.count("\n\n".join(p.text for p in found.passages)) >= 0.95 * budget
 
 
 @pytest.mark.parametrize("name", sorted(BY_WORDS & set(NAMES)))
