@@ -27,8 +27,10 @@ _ALONE = re.compile(
 )
 _FEW = 8  # words of such a line
 _STOP = re.compile(r"[.!?。！？]")
-# The number of a clause, which the sentence rules take for a sentence.
-_NUMBER = re.compile(r"[(\[]?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})[.)\]]+")
+# The number of a clause, which the sentence rules take for a sentence or for the end of the line before.
+_NUMBER_AT_END = re.compile(
+    r"(?:\A|^[ \t]*)(?P<number>[(\[]?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})[.)\]]+)\Z", re.MULTILINE
+)
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 _ENDS = tuple(".!?;:,。！？；：，、…")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -130,9 +132,12 @@ def _with_numbers(text: str) -> Iterator[tuple[int, int]]:
             yield number
         elif number:
             start = number[0]
-        number = (start, end) if _NUMBER.fullmatch(text, start, end) else None
-        if not number:
-            yield start, end
+        said = text[start:end]
+        tail = _NUMBER_AT_END.search(said)
+        before = said[: tail.start()].rstrip() if tail else said
+        number = (start + tail.start("number"), end) if tail else None
+        if before:
+            yield start, start + len(before)
     if number:
         yield number
 

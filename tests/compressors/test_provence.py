@@ -235,6 +235,10 @@ class TestUnits:
             ("Dogs stay. 1.2. Ten crowns. It is due.", ["Dogs stay.", "1.2. Ten crowns.", "It is due."]),
             ("It is ten. 2.\n\nPets are fine.", ["It is ten.", "2.", "Pets are fine."]),
             ("It is ten. 3.", ["It is ten.", "3."]),
+            (
+                "Report for 2031\n1. The year in brief\nIt rained.",
+                ["Report for 2031", "1. The year in brief\nIt rained."],
+            ),
         ],
     )
     def test_the_number_of_a_clause_stays_with_it(self, text, said):
