@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ragctx.compressors.fitting import fit, narrowed
+from ragctx.compressors.recovery import recovered
 from ragctx.compressors.tokens import Token
 from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import Models
@@ -79,6 +80,10 @@ class LLMLinguaPackage:
             raise ConfigError(
                 f"context_budget={more!r}: the package runs it as code; give a sign and a number, as '+100'"
             )
+
+    def recover(self, answer: str, before: Context, kept: Context) -> str:
+        """The answer with what it copied from the kept text put as the whole text has it; see `recovered`."""
+        return recovered(answer, before, kept)
 
     def estimate(
         self, context_tokens: int, passages: int, question_tokens: int, budget: int, models: Models

@@ -13,6 +13,7 @@ from typing import ClassVar
 from ragctx.compressors.choosing import all_or_nothing, fits, shares
 from ragctx.compressors.fitting import fit, narrowed
 from ragctx.compressors.forced import NUMERALS, Rules
+from ragctx.compressors.recovery import recovered
 from ragctx.compressors.tokens import Token
 from ragctx.compressors.units import sentences
 from ragctx.compressors.vectors import rows
@@ -109,6 +110,10 @@ class SemanticCompressor:
             lambda number, whole: _FAR if whole else _PLAIN,
             signals=shares(context.passages, kept),
         )
+
+    def recover(self, answer: str, before: Context, kept: Context) -> str:
+        """The answer with what it copied from the kept text put as the whole text has it; see `recovered`."""
+        return recovered(answer, before, kept)
 
     def estimate(
         self, context_tokens: int, passages: int, question_tokens: int, budget: int, models: Models
