@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -113,13 +114,17 @@ class Filling:
         return tokens((passage for _, passage in self.passages()), self.counter)
 
     def _use_what_is_left(self, skipped: Iterable[Place]) -> None:
-        left, tries = self.budget - self._spent(), _TRIED
+        """Take of what was passed over whatever fits; after many tries only what costs less than all that did not."""
+        left, tries, over = self.budget - self._spent(), _TRIED, math.inf
         for place in skipped:
-            for step in self._steps_to(place, left + _SLACK) if tries > 0 else ():
+            for step in self._steps_to(place, left + _SLACK):
+                price = self._price(step)
+                if tries <= 0 and price >= over:
+                    continue
                 self._take(step)
                 spent = self._spent()
                 if spent <= self.budget:
                     left = self.budget - spent
                     break
                 self._give_back()
-                tries -= 1
+                tries, over = tries - 1, min(over, price)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
+from ragctx.compressors.vectors import rows
 from ragctx.models import Models
 from ragctx.prompts import harmless
 from ragctx.types import Line, Range
 from ragctx.types.costs import ZERO
-from ragctx.work import Completion, Embed, Generate, Message, Reply, Sampling, Vectors, Work, raised
+from ragctx.work import Completion, Embed, Generate, Message, Reply, Sampling, Work
 
 _TASK = (
     "Somebody will search documents for the answer to the question below. Write {count} short questions that would "
@@ -55,11 +55,9 @@ def guides(question: str, count: int, models: Models) -> Work[tuple[list[Guide],
         return [own], [f"no guiding questions ({harmless(' '.join(told.split()))}): the question alone ranks"]
     if not models.can("encoder", "Embed"):
         return [own, *map(Guide, found[:count])], ["no encoder: guiding questions count as much as the question"]
-    [vectors] = yield [Embed((question, *found))]
-    rows = cast("Vectors", raised(vectors)).rows
-    near = sorted(
-        (Guide(text, _weight(row @ rows[0])) for text, row in zip(found, rows[1:], strict=True)), key=_nearest
-    )
+    [reply] = yield [Embed((question, *found))]
+    asked, *others = rows(reply, 1 + len(found))
+    near = sorted((Guide(text, _weight(row @ asked)) for text, row in zip(found, others, strict=True)), key=_nearest)
     return [own, *near[:count]], []
 
 

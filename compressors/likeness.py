@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter as Tally
 from collections.abc import Sequence
-from typing import cast
 
+from ragctx.compressors.vectors import rows
 from ragctx.grounding.words import content
 from ragctx.models import Models
 from ragctx.types import Line, Range
 from ragctx.types.costs import ZERO
-from ragctx.work import Embed, Vectors, Work, raised
+from ragctx.work import Embed, Work
 
 _NOTE = "no encoder: likeness to the question is told by shared words"
 
@@ -29,7 +29,7 @@ def likeness(question: str, texts: Sequence[str], models: Models) -> Work[tuple[
     if not models.can("encoder", "Embed"):
         return shared(question, texts), _NOTE
     asked, read = yield [Embed((question,), query=True), Embed(tuple(texts))]
-    cosines = cast("Vectors", raised(read)).rows @ cast("Vectors", raised(asked)).rows[0]
+    cosines = rows(read, len(texts)) @ rows(asked, 1)[0]
     return [min(1.0, max(0.0, float(cosine))) for cosine in cosines], ""
 
 

@@ -14,6 +14,7 @@ from typing import ClassVar, cast
 from ragctx.compressors.fitting import fit, narrowed
 from ragctx.compressors.forced import Rules
 from ragctx.compressors.likeness import likeness
+from ragctx.compressors.recovery import recovered
 from ragctx.compressors.tokens import Token, tokens_of
 from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import Counter, ModelFacts, Models, Pieces
@@ -106,6 +107,10 @@ class LLMLingua2:
             notes=[one for one in (note, told) if one],
             signals={"passages_chosen": float(len(chosen))},
         )
+
+    def recover(self, answer: str, before: Context, kept: Context) -> str:
+        """The answer with what it copied from the kept text put as the whole text has it; see `recovered`."""
+        return recovered(answer, before, kept)
 
     def estimate(
         self, context_tokens: int, passages: int, question_tokens: int, budget: int, models: Models

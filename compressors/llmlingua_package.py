@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ragctx.compressors.fitting import fit, narrowed
+from ragctx.compressors.recovery import recovered
 from ragctx.compressors.tokens import Token
 from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import Models
@@ -31,6 +33,7 @@ _PAPERS: Mapping[Method, Mapping[str, Any]] = {
     "llmlingua": {"rank_method": "llmlingua"},
 }
 _OWN = frozenset({"context", "question", "target_token", "rate", "concate_question", "instruction", "keep_split"})
+_SUM = re.compile(r"[+\-*/]\d{1,6}(\.\d{1,6})?", re.ASCII)
 _REASON = "dropped by the llmlingua package"
 
 
@@ -72,6 +75,15 @@ class LLMLinguaPackage:
             raise ConfigError(f"no method is called {self.method!r}: there are {', '.join(get_args(Method))}")
         if own := sorted(_OWN & set(self.options)):
             raise ConfigError(f"llmlingua is given {', '.join(own)} by ragctx: leave it out of options")
+        more = self.options.get("context_budget", "+0")
+        if not (isinstance(more, str) and _SUM.fullmatch(more)):
+            raise ConfigError(
+                f"context_budget={more!r}: the package runs it as code; give a sign and a number, as '+100'"
+            )
+
+    def recover(self, answer: str, before: Context, kept: Context) -> str:
+        """The answer with what it copied from the kept text put as the whole text has it; see `recovered`."""
+        return recovered(answer, before, kept)
 
     def estimate(
         self, context_tokens: int, passages: int, question_tokens: int, budget: int, models: Models

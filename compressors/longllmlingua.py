@@ -29,7 +29,6 @@ from ragctx.work import Work
 Form = Literal["fast", "iterative"]
 Order = Literal["relevance", "given", "ends"]
 STATEMENT = "What is needed to answer this stands in the text above."
-_PART = "words that the question makes no likelier: over the token budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,12 @@ class LongLLMLingua:
     The two forms differ in what stands before a token when it is weighed. "iterative" is the paper's: segment after
     segment, each after what was kept of everything before it, with and without the question. "fast" weighs each
     document by itself, all of them at once, and takes the scores without the question from the pass that ranked them.
+    What was kept before a segment is told from shares of the text; which tokens stay in the end is settled when the
+    budget is counted, so the two may differ by a few.
+
+    A number goes like any other word, and often sooner, as no question makes its digits likely: set `numbers` where
+    figures are asked for. Of tables and code there are words left that have lost their row: sentence-wise compressors
+    ("provence", "bm25-sentences") keep those whole.
 
     Whole words are kept or left out, since half a word or number says something else; `words=False` takes the
     tokenizer's pieces, as the paper does. A passage longer than `section` is ranked and compressed in parts. What fits

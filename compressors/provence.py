@@ -38,7 +38,7 @@ class Provence:
     a threshold has to be found for each. With one, less likely sentences go even where there is room. Either way the
     best sentence of every relevant passage comes first, and the headings above a sentence that is kept are kept where
     they fit: the passage's title, and the section's. The document's name is told to the ranker, and is not put into
-    the text.
+    the text. A sentence that is longer than the whole budget is weighed in parts, so that one of them stays.
 
     `signals` say how it went: "all_pruned" is 1 where nothing reached the threshold and no passage the floor: with a
     threshold nothing is left then; a budget is filled all the same, and whoever reads may decide to decline.
@@ -148,8 +148,7 @@ class Provence:
 
     def _why(self, keep: float) -> str:
         """Why a sentence so likely needed is not kept."""
-        likely = 0.5 if self.threshold is None else self.threshold
-        return (_OVER if keep >= likely else _PRUNED).format(keep)
+        return (_OVER if self.threshold is None or keep >= self.threshold else _PRUNED).format(keep)
 
     def _signals(self, weighed: Sequence[Weighed], kept: Sequence[set[int]]) -> dict[str, float]:
         total, left = sum(len(one.units) for one in weighed), sum(map(len, kept))

@@ -37,7 +37,7 @@ class Divided:
     @classmethod
     def of(cls, context: Context, budget: int, counter: Counter) -> Divided:
         """The sentences of a context's passages; what the rules take for one sentence is never very long."""
-        found = tuple(sentences(passage.text, budget) for passage in context.passages)
+        found = tuple(sentences(passage.text, budget, counter) for passage in context.passages)
         visible = [passage for passage, inside in zip(context.passages, found, strict=True) if inside]
         return cls(context, found, tokens(visible, counter) <= budget)
 

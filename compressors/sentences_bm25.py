@@ -25,7 +25,8 @@ class BM25Sentences:
     """Ranks the sentences of all passages by BM25 (Robertson et al., TREC-3) and keeps the best in their order.
 
     How rare a word is, is told by the sentences that came in. A sentence's likeness is its share of what the question's
-    words could give, 0 to 1. What it cannot see is a sentence that answers in other words than the question's.
+    words could give, 0 to 1. What it cannot see is a sentence that answers in other words than the question's. A
+    sentence that is longer than the whole budget is weighed in parts, so that one of them stays.
 
     Attributes:
         threshold: keep sentences at least so like the question, and no others; None: as many as the budget holds.

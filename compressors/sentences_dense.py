@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from ragctx.compressors.sentence_filter import Divided, Rule
+from ragctx.compressors.vectors import rows
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.types import Context, Line, Question, Range
 from ragctx.types.costs import ZERO
-from ragctx.work import Embed, Vectors, Work, raised
+from ragctx.work import Embed, Work
 
 # An encoder may count so many fewer or more tokens than the reader does.
 _FEWER, _MORE = 0.5, 1.5
@@ -22,9 +23,10 @@ _REMEDY = "name one, e.g. Pipeline.over(..., encoder='sentence-transformers:all-
 class EmbeddingSentences:
     """Ranks the sentences of all passages by cosine likeness to the question and keeps the best in their order.
 
-    Each sentence is embedded by itself, each passage in a request of its own and without the question, so that vectors
-    serve every question after from the engine's cache. Where everything fits, nobody is asked. What it cannot see is
-    what a sentence means only beside its neighbours ("It is due in May.").
+    Each sentence is embedded by itself, each passage in a request of its own and without the question, so that an
+    engine which remembers vectors (by default none does) makes them once for all questions. Where everything fits,
+    nobody is asked. What it cannot see is what a sentence means only beside its neighbours ("It is due in May."). A
+    sentence that is longer than the whole budget is weighed in parts, so that one of them stays.
 
     Attributes:
         threshold: keep sentences at least so like the question (cosine, 0 to 1; which one is good depends on the
@@ -33,6 +35,7 @@ class EmbeddingSentences:
 
     Raises:
         ConfigError: the threshold makes no sense, or no model plays the role "encoder".
+        RequestFailed: the encoder sent vectors that are no numbers.
 
     Example:
         >>> from ragctx.models import ModelFacts
@@ -71,8 +74,8 @@ class EmbeddingSentences:
     ) -> tuple[Line, ...]:
         """Every passage once, and the question; nothing where everything fits or nothing may be kept.
 
-        The tokens are counted as the reader does, and the encoder may count others. Vectors that are in the cache
-        already cost nothing, which nobody knows here.
+        The tokens are counted as the reader does, and the encoder may count others. Vectors that the engine
+        remembers cost nothing, which nobody knows here.
         """
         able(models)
         if not self._asks(budget, fits=context_tokens <= budget) or not passages:
@@ -106,7 +109,7 @@ def _cosines(question: str, texts: Sequence[Sequence[str]]) -> Work[list[list[fl
     if not asked:
         return found
     replies = yield [Embed((question,), query=True), *(Embed(tuple(texts[i])) for i in asked)]
-    [query], *passages = [cast("Vectors", raised(reply)).rows for reply in replies]
-    for i, rows in zip(asked, passages, strict=True):
-        found[i] = [min(1.0, max(0.0, float(cosine))) for cosine in rows @ query]
+    [query], *passages = [rows(*pair) for pair in zip(replies, (1, *(len(texts[i]) for i in asked)), strict=True)]
+    for i, vectors in zip(asked, passages, strict=True):
+        found[i] = [min(1.0, max(0.0, float(cosine))) for cosine in vectors @ query]
     return found

@@ -8,7 +8,7 @@ is paraphrased, and every line of it still has its place in the source.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
@@ -22,7 +22,7 @@ from ragctx.compressors.weighing import Weighed
 from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import Models
 from ragctx.types import Context, Dropped, Line, Passage, Question, Range
-from ragctx.work import Completion, Generate, Message, Sampling, Work, raised
+from ragctx.work import Completion, Failure, Generate, Message, Sampling, Work
 
 _TASK = (
     "Write an outline of the numbered sentences. The first line is Scope: and a few words on what they are all about. "
@@ -75,7 +75,8 @@ class Structurization:
     The reader is shown a passage's sentences under numbers (a long passage in parts) and names what all are about, its
     aspects, and which sentences belong to each. Each aspect becomes a passage of its own, "scope, aspect: sentences",
     derived since the heading is written, with the spans of just its sentences. Sentences that the outline leaves out
-    follow as they are. The question is not told, so one outline serves every question, from the engine's cache.
+    follow as they are, and so does a part that got no outline in two tries, with a note. The question is not told, so
+    one outline serves every question, from the engine's cache.
 
     What of it fills the budget: aspects by their likeness to the question, sentence by sentence. Order: as the reader
     put it, part by part.
@@ -86,7 +87,7 @@ class Structurization:
 
     Raises:
         ConfigError: an option makes no sense, or the reader writes nothing.
-        RequestFailed: a reply was no outline, and its correction was none.
+        RequestFailed: not one outline could be had: replies were none, and their corrections were none.
 
     Example:
         >>> from ragctx.readers.scripted import Rule, Scripted
@@ -121,7 +122,7 @@ class Structurization:
             dropped = (*context.dropped, *blank, *dict.fromkeys(over))
             return replace(context, passages=tuple(kept), dropped=dropped)
         writes(models, "structurization")
-        outlines = yield from _outlines(found, models)
+        outlines, missing = yield from _outlines(found, models)
         aspects = [one for part, made in zip(found, outlines, strict=True) for one in _aspects(part, made)]
         texts = [one.weighed(0.0).passage.text for one in aspects]
         keeps, note = yield from likeness(question.text, texts, models)
@@ -131,7 +132,7 @@ class Structurization:
         return Context(
             tuple(aspects[i].narrowed(passage, filling.kept[i]) for i, passage in filling.passages()),
             (*context.dropped, *blank, *_dropped(aspects, weighed, filling.kept)),
-            (*context.notes, *([note] if note else [])),
+            (*context.notes, *(text for text in (note, missing) if text)),
             {**context.signals, "aspects": float(len(aspects))},
         )
 
@@ -166,47 +167,63 @@ def _readable(models: Models, longest: int) -> int:
     return longest if window is None else max(1, min(longest, (window - _FRAME) // 3))
 
 
-def _outlines(found: Sequence[Part], models: Models) -> Work[list[Outline]]:
-    """An outline of every part; those that are none are asked for once more, with what is wrong with them.
+def _outlines(found: Sequence[Part], models: Models) -> Work[tuple[list[Outline], str]]:
+    """An outline of every part, an empty one where none could be had, and a note on those.
+
+    Replies that are no outlines are asked for once more, with what is wrong with them.
 
     Raises:
-        RequestFailed: a correction was no outline either.
+        RequestFailed: not one outline could be had.
     """
     asked = [about(p.passage, _TASK, [f"[{j + 1}] {p.said(j)}" for j in range(len(p.sentences))]) for p in found]
-    made, wrong = yield from _tried(found, asked, models)
+    made, wrong = yield from _tried(dict(enumerate(found)), dict(enumerate(asked)), models)
+    if mending := {i: one for i, one in wrong.items() if one.said is not None}:
+        prompts = {i: again(asked[i], one.said or "", one.problem) for i, one in mending.items()}
+        mended, still = yield from _tried({i: found[i] for i in mending}, prompts, models)
+        made, wrong = made | mended, {i: one for i, one in (wrong | still).items() if i not in mended}
     if not wrong:
-        return [made[i] for i in range(len(found))]
-    places = list(wrong)
-    repaired, still = yield from _tried(
-        [found[i] for i in places], [again(asked[i], *wrong[i]) for i in places], models
-    )
-    for i, (_, problem) in still.items():
-        source = found[places[i]].passage.source or "a passage"
+        return [made[i] for i in range(len(found))], ""
+    first, why = next(iter(wrong.items()))
+    if not made:
+        source, tries = found[first].passage.source or "a passage", " in two tries" if why.said is not None else ""
         raise RequestFailed(
-            "malformed",
-            f"{models.reader.name} wrote no outline of {source} in two tries ({problem}): use a larger reader, or a "
-            "compressor that asks for no outline",
+            why.kind,
+            f"{models.reader.name} wrote no outline of {source}{tries} ({why.problem}): use a larger reader, or "
+            "a compressor that asks for no outline",
         )
-    made |= {places[i]: one for i, one in repaired.items()}
-    return [made[i] for i in range(len(found))]
+    note = f"{len(wrong)} of {len(found)} texts have no outline ({why.problem}): their own sentences stand instead"
+    return [made.get(i, Outline("", ())) for i in range(len(found))], note
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """Why there is no outline: what is wrong with what was said, or nothing was said."""
+
+    said: str | None
+    problem: str
+    kind: str = "malformed"
 
 
 def _tried(
-    found: Sequence[Part], prompts: Sequence[tuple[Message, ...]], models: Models
-) -> Work[tuple[dict[int, Outline], dict[int, tuple[str, str]]]]:
-    """The outlines of one try by their places, and of the others what was said and what is wrong with it."""
-    most = [min(filter(None, (round(_most(len(p.sentences), 1)), models.reader.max_output))) for p in found]
-    requests = [
-        Generate(prompt, purpose="outline", sampling=Sampling(max_tokens=length))
-        for prompt, length in zip(prompts, most, strict=True)
+    found: Mapping[int, Part], prompts: Mapping[int, tuple[Message, ...]], models: Models
+) -> Work[tuple[dict[int, Outline], dict[int, _Wrong]]]:
+    """The outlines of one try by the numbers of their parts, and of the others what is wrong."""
+    most = {
+        i: min(filter(None, (round(_most(len(p.sentences), 1)), models.reader.max_output))) for i, p in found.items()
+    }
+    replies = yield [
+        Generate(prompt, purpose="outline", sampling=Sampling(max_tokens=most[i]), tolerant=True)
+        for i, prompt in prompts.items()
     ]
-    replies = yield requests
-    made, wrong = dict[int, Outline](), dict[int, tuple[str, str]]()
-    for i, reply in enumerate(replies):
-        text = cast("Completion", raised(reply)).text
+    made, wrong = dict[int, Outline](), dict[int, _Wrong]()
+    for i, reply in zip(prompts, replies, strict=True):
+        if isinstance(reply, Failure):
+            wrong[i] = _Wrong(None, reply.message, reply.kind)
+            continue
+        text = cast("Completion", reply).text
         one, problem = outline(text, len(found[i].sentences))
         if problem:
-            wrong[i] = text, problem
+            wrong[i] = _Wrong(text, problem)
         else:
             made[i] = one
     return made, wrong

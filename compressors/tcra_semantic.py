@@ -8,22 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from ragctx.compressors.choosing import all_or_nothing, fits, shares
 from ragctx.compressors.fitting import fit, narrowed
-from ragctx.compressors.forced import Rules
+from ragctx.compressors.forced import NUMERALS, Rules
+from ragctx.compressors.recovery import recovered
 from ragctx.compressors.tokens import Token
 from ragctx.compressors.units import sentences
+from ragctx.compressors.vectors import rows
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.types.costs import ZERO
-from ragctx.work import Embed, Vectors, Work, raised
+from ragctx.work import Embed, Work
 
-# Scripts without blanks give one word for each character.
+# Scripts without blanks give one word for each character, and one for a number.
 _WIDE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_WIDE}]|[^\s{_WIDE}]+")
+_WORD = re.compile(rf"[{NUMERALS}]{{2,}}|[{_WIDE}]|[^\s{_WIDE}]+")
 _MOST = 48  # words that are weighed together: encoding grows with the square of it
 _PLAIN = "words that change least of what is said: over the token budget"
 _FAR = "not like the question: over the token budget"
@@ -48,7 +50,8 @@ class SemanticCompressor:
 
     Each sentence is encoded whole and without each of its words in turn: a word whose absence changes little says
     little. That takes as many encodings as there are words, all asked for at once, one request a sentence, and the
-    question has no part in it: the same sentence is encoded once for all questions, by the engine's cache.
+    question has no part in it: an engine that remembers vectors encodes the same sentence once for all questions. By
+    default none does, and every question pays for all of it again.
 
     Words alone cannot be dropped for ever: the method's own authors lose accuracy at a fifth. So at most `dropped` of
     a sentence goes, and where the budget demands more, the sentences least like the question go whole.
@@ -107,6 +110,10 @@ class SemanticCompressor:
             lambda number, whole: _FAR if whole else _PLAIN,
             signals=shares(context.passages, kept),
         )
+
+    def recover(self, answer: str, before: Context, kept: Context) -> str:
+        """The answer with what it copied from the kept text put as the whole text has it; see `recovered`."""
+        return recovered(answer, before, kept)
 
     def estimate(
         self, context_tokens: int, passages: int, question_tokens: int, budget: int, models: Models
@@ -167,13 +174,14 @@ def _weighed(
     once = {some[0]: number for number, some in reversed(list(enumerate(texts)))}
     asked = sorted(once.values())
     replies = yield [Embed((question,), query=True), *(Embed(texts[number]) for number in asked)]
-    rows = [cast("Vectors", raised(reply)).rows for reply in replies]
-    told = dict(zip((texts[number][0] for number in asked), rows[1:], strict=True))
+    sizes = (1, *(len(texts[number]) for number in asked))
+    [query], *vectors = [rows(*pair) for pair in zip(replies, sizes, strict=True)]
+    told = dict(zip((texts[number][0] for number in asked), vectors, strict=True))
     likeness, weighed = [], []
     for one in found:
         whole, without = told[one.text][0], told[one.text][1:]
         moved = 1 - without @ whole
         words = tuple(replace(w, weight=float(m)) for w, m in zip(one.words, moved, strict=True))
-        likeness.append(float(whole @ rows[0][0]))
+        likeness.append(float(whole @ query))
         weighed.append(replace(one, words=words))
     return likeness, weighed

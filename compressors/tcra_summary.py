@@ -16,19 +16,22 @@ from ragctx.compressors.cutting import left_out
 from ragctx.compressors.filling import Filling, tokens
 from ragctx.compressors.likeness import likeness, line
 from ragctx.compressors.parts import Part, blanks, parts, visible
-from ragctx.compressors.telling import about, writes
+from ragctx.compressors.telling import about, unfenced, writes
 from ragctx.compressors.units import Unit, sentences
 from ragctx.compressors.weighing import Weighed
 from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import Counter, Models
-from ragctx.types import Context, Dropped, Line, Question, Range
+from ragctx.types import Context, Dropped, Line, Passage, Question, Range
 from ragctx.work import Completion, Failure, Generate, Reply, Request, Sampling, Work
 
 _TASK = (
     "Sum the text up in at most {words} words. Keep names, numbers, dates and conditions as they stand in it, add "
     "nothing that it does not say, and put what matters most first. Reply with the summary only."
 )
-_LABEL = re.compile(r"\A\W*(?:here is (?:a|the) )?(?:brief |short )?summary(?: of the text)?\s*:\W*", re.IGNORECASE)
+_LABEL = re.compile(
+    r"\A\W*(?:(?:here is (?:a|the) )?(?:brief |short )?summary(?: of the text)?|the text (?:is|says))\s*:\W*",
+    re.IGNORECASE,
+)
 _NOT_READ = "over the token budget: its summary was not needed as much"
 _STEP = 1.5  # lengths asked for are so far apart, so that like budgets ask for the same summaries
 _WORDS = 0.75  # words a token
@@ -95,7 +98,7 @@ class SummaryCompressor:
         replies: Sequence[Reply] = ()
         if asked:
             replies = yield [_request(found[i], lengths[i], models) for i in asked]
-        said = {i: _said(reply) for i, reply in zip(asked, replies, strict=True)}
+        said = {i: _said(reply, found[i].passage) for i, reply in zip(asked, replies, strict=True)}
         failed = _failed(replies, said)
         weighed = [self._weighed(part, said.get(i, ""), weights[i]) for i, part in enumerate(found)]
         kept = self._filled(weighed, lengths, counter, budget)
@@ -172,11 +175,11 @@ def _request(part: Part, length: int, models: Models) -> Request:
     return Generate(about(part.passage, task), purpose="summarise", sampling=Sampling(max_tokens=most), tolerant=True)
 
 
-def _said(reply: Reply) -> str:
-    """The summary, without a label before it and without a sentence that was cut off; empty where there is none."""
+def _said(reply: Reply, passage: Passage) -> str:
+    """The summary, without a label or fence and without a sentence that was cut off; empty where there is none."""
     if not isinstance(reply, Completion):
         return ""
-    text = _LABEL.sub("", reply.text.strip()).strip()
+    text = _LABEL.sub("", unfenced(reply.text, passage).strip()).strip()
     found = sentences(text)
     if reply.finish == "length" and len(found) > 1:
         return text[: found[-2][1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ragctx.compressors.units import sentences
 from ragctx.errors import ConfigError
 from ragctx.models import Models
 from ragctx.prompts import harmless, quoted
@@ -36,6 +37,26 @@ def about(passage: Passage, task: str, lines: Sequence[str] = ()) -> tuple[Messa
     mark, [(source, shown)] = quoted([replace(passage, text=text)], _SEED)
     user = f"{mark} {source}\n{shown}\n{mark} end\n\n{task}"
     return Message("system", _RULE.format(mark=mark)), Message("user", user)
+
+
+def unfenced(reply: str, passage: Passage) -> str:
+    r"""What was said of a passage, without the fence around it, which small models repeat.
+
+    Lines that begin with the mark go, and sentences that name it: no text has a mark's code in it.
+
+    Example:
+        >>> passage = Passage("Rent is due.", (), "a.txt")
+        >>> mark = about(passage, "Sum it up.")[1].content.split(" a.txt")[0]
+        >>> unfenced(f"{mark} a.txt\nRent is due. It is {mark.split()[1]} a.txt.\n{mark} end", passage)
+        'Rent is due.'
+    """
+    mark, _ = quoted([passage], _SEED)
+    code = mark.split()[-1]
+    if code not in reply:
+        return reply
+    text = "\n".join(line for line in reply.splitlines() if not line.lstrip().startswith(mark))
+    left = [text[start:end] for start, end in sentences(text) if code not in text[start:end]]
+    return " ".join(left)
 
 
 def again(messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:

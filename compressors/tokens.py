@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ragctx.compressors.forced import NONE, Rules
+from ragctx.compressors.forced import NONE, NUMERALS, Rules
 from ragctx.types import Passage
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 # Scripts written without blanks: their words are not seen, so every token of theirs is by itself.
 _DENSE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff"
 _W = rf"[^\W{_DENSE}]"
-_WORD = re.compile(rf"[$€£¥]?\d+(?:[.,:/\-]\d+)*{_W}*[%‰]?|{_W}+(?:['’\-]{_W}+)*")
+_WORD = re.compile(rf"[$€£¥]?\d+(?:[.,:/\-]\d+)*(?:[{NUMERALS}]+|{_W}*[%‰]?)|[{NUMERALS}]{{2,}}|{_W}+(?:['’\-]{_W}+)*")
 _LONGEST = 40  # characters; what is longer is no word, and may be cut anywhere
 _JOINER = "\u200d"
+_REGIONAL = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+_SKINS = "".join(map(chr, range(0x1F3FB, 0x1F400)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def tokens_of(
         pieces: of the model that will weigh the tokens.
         rules: what has to stay.
         words: pieces of one word or number are one token, so that no half of either is ever read; scripts without
-            blanks keep the tokenizer's pieces.
+            blanks keep the tokenizer's pieces, and of numerals in a row the whole number.
 
     Example:
         >>> from ragctx.readers.scripted import Scripted
@@ -138,7 +140,12 @@ def _holds_on(text: str, place: int) -> bool:
     """Whether the character at a place belongs to the one before it."""
     if not 0 < place < len(text) or text[place] < "\u0300":
         return False
-    return _JOINER in text[place - 1 : place + 1] or unicodedata.category(text[place])[0] == "M"
+    if text[place] in _REGIONAL:  # two make a flag
+        before = text[max(0, place - _LONGEST) : place]
+        return (len(before) - len(before.rstrip(_REGIONAL))) % 2 == 1
+    return (
+        _JOINER in text[place - 1 : place + 1] or text[place] in _SKINS or unicodedata.category(text[place])[0] == "M"
+    )
 
 
 def _forced(tokens: Sequence[Token], ranges: Sequence[tuple[int, int]]) -> Iterator[Token]:

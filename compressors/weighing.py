@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import cast
 
 from ragctx.compressors.units import Unit, sentences, units
-from ragctx.errors import ConfigError
+from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import Models
 from ragctx.types import Passage, Question
 from ragctx.types.names import worded
@@ -51,9 +52,10 @@ def weigh(
 
     Raises:
         ConfigError: no model plays the role "ranker", or it cannot rank.
+        RequestFailed: it sent something else than numbers.
     """
     able(models)
-    divided = [sentences(passage.text, room) for passage in passages]
+    divided = [sentences(passage.text, room, models.reader.counter) for passage in passages]
     asked = [i for i, found in enumerate(divided) if found]
     if not asked:
         return [Weighed(passage, (), (), 0.0) for passage in passages], ""
@@ -116,4 +118,7 @@ def _apart(query: str, passages: Sequence[Passage], divided: Sequence[Ranges]) -
 def _ask(query: str, texts: Sequence[str], names: tuple[str, ...], divided: Sequence[Ranges]) -> Work[Relevances]:
     named = names if any(names) else ()
     [reply] = yield [Rerank(query, tuple(texts), purpose="prune", titles=named, units=tuple(map(tuple, divided)))]
-    return cast("Relevances", raised(reply))
+    found = cast("Relevances", raised(reply))
+    if not all(map(math.isfinite, (*found.values, *(keep for keeps in found.keeps for keep in keeps)))):
+        raise RequestFailed("malformed", "the ranker sent relevances that are no numbers: use other weights")
+    return found

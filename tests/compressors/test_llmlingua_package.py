@@ -78,3 +78,10 @@ def test_what_fits_and_what_cannot_be() -> None:
         LLMLinguaPackage(method="llmlingua3")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="leave it out"):
         LLMLinguaPackage(options={"rate": 0.5})
+
+
+@pytest.mark.parametrize("wrong", ["+__import__('os').getpid()", "+1;2", "", 100, "100"])
+def test_what_the_package_would_run_as_code_is_a_number(wrong: object) -> None:
+    with pytest.raises(ConfigError, match="context_budget"):
+        LLMLinguaPackage(options={"context_budget": wrong})
+    assert LLMLinguaPackage(options={"context_budget": "*1.3"}).options == {"context_budget": "*1.3"}

@@ -12,7 +12,7 @@ from ragctx.compressors.units import LINES, LONGEST, MOST, headings_of, sentence
 from ragctx.corpus.sentences import bounds
 from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import ModelFacts, Models
-from ragctx.readers.scripted import Scripted
+from ragctx.readers.scripted import Scripted, WordCounter
 from ragctx.types import Context, Passage, Question, Span
 from ragctx.work import Failure, Relevances, Rerank, run
 
@@ -27,6 +27,16 @@ SENTENCES = ("# Lease", "## Rent", "Ten crowns a month.", "Due in May.", "## Pet
 
 def passage(text, name="lease", **more):
     return Passage(text, (Span(name, 0, len(text)),), name, **more)
+
+
+class Bytes:
+    """Counts bytes, as a tokenizer does that knows no word."""
+
+    def count(self, text):
+        return len(text.encode())
+
+
+BYTES = Bytes()
 
 
 class Says:
@@ -111,6 +121,19 @@ class TestBudget:
         assert one("One is here.", [0.9], value=0.1).signals["all_pruned"] == 0.0
         assert one("One is here.", [0.1], value=0.9).signals["all_pruned"] == 0.0
 
+    def test_without_a_threshold_nothing_is_pruned_but_for_the_budget(self):
+        found = one("One is here. Two is here.", [0.01, 0.9], budget=4)
+        assert [out.reason for out in found.dropped] == ["over the token budget: 0.01 likely needed"]
+
+    @pytest.mark.parametrize("text", ["word " * 70 + ".", "| bolt | 10 |\n" * 25, "租金是十元，" * 30])
+    def test_what_is_longer_than_the_budget_is_kept_in_part(self, text):
+        found = run(
+            Provence().compress(Question("Q?"), Context((passage(text),)), 60, MODELS),
+            lambda asked: [Relevances((0.9,), keeps=(tuple(n / 99 for n in range(len(asked[0].units[0]))),))],
+        )
+        assert 20 <= COUNTER.count(found.passages[0].text) <= 60
+        assert {out.reason.partition(":")[0] for out in found.dropped} == {"over the token budget"}
+
     def test_a_line_without_an_end_is_kept_in_pieces(self):
         line = "word " * 2000
         found = one(line, [0.1] * 5 + [0.9] + [0.1] * 20, budget=250)
@@ -158,6 +181,26 @@ class TestHeadings:
         text = "Fees\r\nRent is ten."
         assert [text[unit.start : unit.end] for unit in units(text)] == ["Fees", "Rent is ten."]
 
+    @pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n"])
+    def test_a_line_alone_above_a_paragraph_is_a_heading(self, gap):
+        text = gap.join(
+            ["Dogs are fine.", "Levels of help", "Stroll adds half. Haul adds three.", "Help", "Ring us up."]
+        )
+        named = {text[unit.start : unit.end]: unit.heading for unit in units(text)}
+        assert [name for name, heading in named.items() if heading] == ["Levels of help", "Help"]
+        found = one(text, [0.1, 0.2, 0.3, 0.9, 0.2, 0.1], budget=8)
+        assert texts(found) == ["Levels of help Haul adds three."]
+
+    @pytest.mark.parametrize(
+        "line", ["Rent: ten crowns", "Rent 4,650", "- ten", "Ten it is.", "a b c d e f g h i", "租金，"]
+    )
+    def test_a_line_that_says_something_is_no_heading(self, line):
+        assert not any(unit.heading for unit in units(f"Dogs are fine.\n\n{line}\n\nThe yard is swept by nobody."))
+
+    def test_lines_in_a_list_are_no_headings(self):
+        found = units("Dogs are fine.\n\nPears\n\nApples\n\nPlums\n\nThat is all we have.")
+        assert [unit.heading for unit in found] == [False, False, False, True, False]
+
     def test_what_stands_above_what(self):
         assert headings_of(units(LEASE)) == [(), (0,), (0, 1), (0, 1), (0,), (0, 4), (0, 4)]
 
@@ -174,6 +217,45 @@ class TestUnits:
             assert "".join(held.split()) == "".join(text.split())
             assert all(0 < end - start <= LONGEST for start, end in places)
             assert all(end - start <= LINES for start, end in places if "\n" in text[start:end])
+
+    @pytest.mark.parametrize("room", [16, 20, 60, 300])
+    @pytest.mark.parametrize(
+        "text", ["x" * 5000, "rent is ten, or so; " * 50, "租金" * 200, "👩\u200d👧" * 90, "a\n" * 99]
+    )
+    def test_nothing_is_longer_than_its_room(self, text, room):
+        found = sentences(text, room, BYTES)
+        assert "".join("".join(text[start:end] for start, end in found).split()) == "".join(text.split())
+        assert all(BYTES.count(text[start:end]) <= room for start, end in found)
+        assert all(first[1] <= then[0] for first, then in pairwise(found))
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("1. Rent. It is ten. 2. Pets.", ["1. Rent.", "It is ten.", "2. Pets."]),
+            ("Dogs stay. 1.2. Ten crowns. It is due.", ["Dogs stay.", "1.2. Ten crowns.", "It is due."]),
+            ("It is ten. 2.\n\nPets are fine.", ["It is ten.", "2.", "Pets are fine."]),
+            ("It is ten. 3.", ["It is ten.", "3."]),
+            (
+                "Report for 2031\n1. The year in brief\nIt rained.",
+                ["Report for 2031", "1. The year in brief\nIt rained."],
+            ),
+        ],
+    )
+    def test_the_number_of_a_clause_stays_with_it(self, text, said):
+        assert [text[start:end] for start, end in sentences(text)] == said
+
+    def test_a_table_is_cut_between_its_rows(self):
+        table = "".join(f"| bolt M{n}, short | {n}.50 |\n" for n in range(40))
+        found = sentences(table, 30, WordCounter())
+        rows = [row for start, end in found for row in table[start:end].splitlines()]
+        assert rows == table.splitlines()
+        assert len(found) > 10
+
+    def test_long_sentences_are_cut_at_clauses_and_left_whole_in_a_room_of_a_few_tokens(self):
+        text = "The rent is ten crowns a month, due on Mondays, and the yard is swept by him who lives there."
+        cut = sentences(text, 20, WordCounter())
+        assert next(text[start:end] for start, end in cut) == "The rent is ten crowns a month, due on Mondays,"
+        assert len(sentences(text, 15, WordCounter())) == len(sentences(text, 90, WordCounter())) == 1
 
     @pytest.mark.parametrize("budget", [0, 300, 600, 10_000])
     def test_a_table_that_the_budget_holds_twice_is_one_thing(self, budget):
@@ -241,6 +323,12 @@ def test_a_model_that_cannot_rank_is_named():
     models = Models({"reader": ModelFacts("reader"), "ranker": ModelFacts("writer")})
     with pytest.raises(ConfigError, match="writer cannot rank"):
         run(Provence().compress(Question("Rent?"), Context((passage(LEASE),)), 10, models))
+
+
+@pytest.mark.parametrize("numbers", [([float("nan")], [[0.5] * 5]), ([0.5], [[0.5] * 4 + [float("inf")]])])
+def test_relevances_that_are_no_numbers_are_an_error(numbers):
+    with pytest.raises(RequestFailed, match="no numbers"):
+        prune(Provence(), Context((passage(LEASE),)), 10, *numbers)
 
 
 @pytest.mark.parametrize("options", [{"threshold": 1.5}, {"threshold": -0.1}, {"floor": 2}, {"order": "random"}])

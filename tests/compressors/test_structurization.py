@@ -10,7 +10,7 @@ from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import ModelFacts, Models
 from ragctx.readers.scripted import Rule, Scripted, WordCounter
 from ragctx.types import Context, Document, Passage, Question, Span
-from ragctx.work import Generate, run
+from ragctx.work import Failure, Generate, run
 
 COUNTER = WordCounter()
 TEXT = (
@@ -118,6 +118,24 @@ def test_only_what_failed_is_asked_again():
 def test_two_replies_that_are_none_are_an_error_that_names_source_and_remedy():
     with pytest.raises(RequestFailed, match=r"no outline of lease in two tries .* use a larger reader"):
         structure("I cannot.", 10)
+
+
+@pytest.mark.parametrize("bad", ["I cannot.", Failure("refused", "not today")])
+def test_a_part_without_an_outline_keeps_its_own_sentences_and_a_note_says_so(bad):
+    cats = "Cats are grey at night. Birds sing in the morning hours."
+    reader = Scripted([Rule("Cats", bad), Rule("", GOOD)])
+    found, model = structure(reader, 36, passages=[passage(), passage(cats, "b")], question="cats and rent?")
+    assert any("1 of 2 texts have no outline" in note for note in found.notes)
+    kept = {p.source: p for p in found.passages}
+    assert kept["lease"].derived
+    assert kept["b"].text == cats
+    assert not kept["b"].derived
+    assert len(model.calls) == (2 if isinstance(bad, str) else 1)
+
+
+def test_a_reader_that_refuses_everything_is_an_error():
+    with pytest.raises(RequestFailed, match=r"no outline of lease \(not today\)"):
+        structure(Scripted([Rule("", Failure("refused", "not today"))]), 10)
 
 
 @pytest.mark.parametrize(

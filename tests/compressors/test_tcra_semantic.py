@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ragctx.compressors.tcra_semantic import SemanticCompressor
-from ragctx.errors import ConfigError
+from ragctx.errors import ConfigError, RequestFailed
 from ragctx.models import ModelFacts, Models
 from ragctx.readers.scripted import WordCounter
 from ragctx.types import Context, Passage, Question, Span
@@ -91,6 +91,14 @@ def test_numbers_and_patterns_stay_in_what_stays():
     assert "Of all" in squeeze(text, 8, patterns=(r"Of all",), dropped=0.6)[0].passages[0].text
 
 
+def test_no_half_of_a_number_in_a_script_without_blanks():
+    text = "租金为一千二百五十元每月。"
+    for budget in range(1, 13):
+        found, _ = squeeze(text, budget, dropped=1.0)
+        kept = "".join(p.text for p in found.passages).replace(" ", "")
+        assert "一千二百五十" in kept or not set("千百十") & set(kept)
+
+
 def test_spans_hold_exactly_what_is_kept():
     texts = ["The rent is ten crowns. Dogs are welcome. ", "租金是十元。狗可以留下。"]
     for budget in range(1, 14):
@@ -117,6 +125,16 @@ def test_what_fits_asks_nobody_and_no_budget_keeps_nothing():
     assert found.passages == (passage("The rent is due.", "d0"),)
     assert encoder.asked == []
     assert squeeze("The rent is due.", 0)[0].passages == ()
+
+
+@pytest.mark.parametrize("spoilt", [lambda rows: rows * np.nan, lambda rows: rows[:1]])
+def test_vectors_that_are_none_are_an_error(spoilt):
+    class Spoilt(Encoder):
+        def __call__(self, requests):
+            return [Vectors(spoilt(reply.rows)) for reply in super().__call__(requests)]
+
+    with pytest.raises(RequestFailed, match="the encoder sent"):
+        squeeze("The rent is due. Dogs may stay.", 5, encoder=Spoilt())
 
 
 def test_wrong_options_and_no_encoder():

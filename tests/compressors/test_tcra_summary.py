@@ -109,6 +109,16 @@ def test_labels_and_sentences_that_were_cut_off_are_not_kept():
     assert summarise(context(RENT), 30, model).passages[0].text == "Rent is ten."
 
 
+def test_a_fence_that_is_repeated_is_no_part_of_a_summary():
+    def parrot(request):
+        mark = re.search(r"begin with (### \w+)", request.messages[0].content)[1]
+        code = mark.split()[1]
+        return f"{mark} lease.md\nThe text is:\nRent is ten. The lease is a {code} lease.md.\n{mark} end\nIt is due."
+
+    found = summarise(context(RENT), 30, reader(Rule("rent", parrot)))
+    assert found.passages[0].text == "Rent is ten. It is due."
+
+
 def test_one_that_fails_keeps_its_own_sentences_and_a_note_says_so():
     found = summarise(context(RENT, PETS), 60, reader(Rule("Dogs", Failure("refused", "no dogs here"))))
     assert found.passages[0].derived

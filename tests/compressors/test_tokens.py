@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,8 +66,18 @@ def test_words_and_numbers_are_whole_and_characters_always():
     assert read("ne\u0301 👩\u200d👧!", Bytes(), words=False) == ["n", "e\u0301", " 👩\u200d👧", "!"]
 
 
+def test_flags_and_colours_of_skin_stay_with_their_emoji():
+    assert read("🇸🇪🇩🇰 👋🏽!", Bytes(), words=False) == ["🇸🇪", "🇩🇰", " 👋🏽", "!"]
+
+
 def test_scripts_without_blanks_are_taken_character_by_character():
     assert read("租金为十元", Bytes()) == list("租金为十元")
+
+
+def test_numerals_in_a_row_are_one_number():
+    assert read("租金为一千二百五十元", Bytes()) == [*"租金为", "一千二百五十", "元"]
+    assert read("约3千2百万人", Bytes()) == ["约", "3千", "2百万", "人"]
+    assert Rules(numbers=True).ranges("一年付三百元，共12万") == [(3, 5), (8, 11)]
 
 
 def test_endless_words_are_no_words():
@@ -119,6 +131,16 @@ class TestRules:
     def test_long_lines_are_searched_in_stretches(self):
         text = "x " * 5000 + "CODE-9" + " y" * 5000
         assert Rules(patterns=(r"\w+-\d",)).ranges(text) == [(10_000, 10_006)]
+
+    @pytest.mark.parametrize("pattern", [".*.*.*.*=", r"\w*\s*\w*\s*\w*=", ".{0,300}.{0,300}.{0,300}.{0,300}="])
+    def test_a_pattern_that_is_slow_is_given_up(self, pattern):
+        began = time.monotonic()
+        with pytest.raises(ConfigError, match="too slow"):
+            Rules(patterns=(pattern,)).ranges("a" * 4000)
+        assert time.monotonic() - began < 20
+
+    def test_many_repeats_that_are_quick_are_taken(self):
+        assert Rules(patterns=(r"\w+ +\w+ +\d+",)).ranges("x " * 300 + "due May 2031")[-1][1] == 612
 
     def test_a_pattern_that_matches_nothing_forces_nothing(self):
         assert Rules(patterns=("x*",)).ranges("abc") == []

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragctx import registry
-from ragctx.contracts import Compressor, Costed
+from ragctx.contracts import Compressor, Costed, Recovering
 from ragctx.corpus import Corpus
 from ragctx.encoders import open_ranker
 from ragctx.errors import BadQuestion, ConfigError
@@ -47,6 +47,8 @@ WRITES = (
 SAYS = "What is paid?\nWhen is it paid?\nWho lives there?"
 # Those that tell by the question's own words what to keep, also with models that only count words.
 BY_WORDS = {"provence", "bm25-sentences", "embedding-sentences"}
+# Those that keep or leave out single words.
+BY_TOKENS = {"longllmlingua", "perception", "llmlingua2", "tcra-semantic"}
 # Those that ask no model, and those that need no ranker that weighs parts of a text.
 ALONE = {"bm25-sentences"}
 
@@ -140,6 +142,24 @@ def test_the_budget_is_used(rig):
     found = rig(QUESTIONS[0], context, 240)
     if not any(passage.derived for passage in found.passages):  # what is written is as long as the reader makes it
         assert rig.counter.count("\n\n".join(p.text for p in found.passages)) > 180
+
+
+@pytest.mark.parametrize("name", sorted({*BY_TOKENS, "llmlingua"}))
+def test_compressors_of_words_put_back_what_an_answer_lost(name):
+    found = registry.make("compressors", name)
+    before = whole(**{"lease.md": "The rent is ten whole crowns a month."})
+    kept = before.with_passages([before.passages[0].narrowed([(12, 15), (22, 28)])])
+    assert isinstance(found, Recovering)
+    assert found.recover("It is ten crowns.", before, kept) == "It is ten whole crowns."
+
+
+@pytest.mark.parametrize("budget", [200, 350, 700])
+@pytest.mark.parametrize("name", sorted(BY_TOKENS & set(NAMES)))
+def test_compressors_of_words_fill_95_percent(name, budget):
+    rig = Rig(registry.make("compressors", name))
+    given = whole(**{key: TEXTS[key] for key in ("lease.md", "table.md", "line.txt", "code.py", "报告.txt")})
+    found = rig(QUESTIONS[0], given, budget)
+    assert rig.counter.count("\n\n".join(p.text for p in found.passages)) >= 0.95 * budget
 
 
 @pytest.mark.parametrize("name", sorted(BY_WORDS & set(NAMES)))

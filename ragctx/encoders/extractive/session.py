@@ -113,12 +113,14 @@ def cores(threads: int | None) -> int:
     """How many threads are meant.
 
     Raises:
-        ConfigError: fewer than one.
+        ConfigError: it is no whole number, or fewer than one.
     """
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise ConfigError(f"threads={threads}: the reading model needs at least one, or None for every core")
+    if not isinstance(threads, int) or threads < 1:
+        raise ConfigError(
+            f"threads={threads!r}: the reading model needs at least one, a whole number, or None for every core"
+        )
     return threads
 
 

@@ -217,8 +217,9 @@ def test_names_and_options():
         open_ranker("extractve")
     with pytest.raises(ConfigError, match="'extractive' has no option foo: it has threads"):
         open_ranker("extractive", foo=1)
-    with pytest.raises(ConfigError, match="at least one"):
-        open_ranker("extractive", threads=0)
+    for wrong in (0, "2", 1.5):
+        with pytest.raises(ConfigError, match="at least one"):
+            open_ranker("extractive", threads=wrong)
     with pytest.raises(ConfigError, match="cannot rank"):
         open_ranker(3)
     with pytest.raises(ConfigError, match="cannot rank"):
