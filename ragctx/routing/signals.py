@@ -12,10 +12,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ragctx import registry
+from ragctx import registry, windows
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
-from ragctx.models import Models
+from ragctx.models import ModelFacts, Models
 from ragctx.routing.kinds import cues, kinds
 from ragctx.routing.policy import Policy
 from ragctx.routing.words import content_terms, is_english, stem, words
@@ -69,16 +69,31 @@ def text_signals(question: Question, policy: Policy) -> dict[str, float]:
 
 
 def size_signals(question: Question, corpus: Corpus, models: Models) -> dict[str, float]:
-    """Documents, their tokens, and how these stand to the reader's window and price."""
+    """Documents, their tokens, and how these stand to the reader's windows, declared and effective, and its price."""
     reader = models.reader
     tokens = corpus.tokens(reader)
     found: dict[str, float] = {"documents": len(corpus.documents), "document_tokens": tokens}
     if reader.window is not None:
         needed = tokens + reader.counter.count(question.text)
         found |= {"window": reader.window, "window_ratio": tokens / reader.window, "fits": needed <= reader.window}
+    found |= effective_signals(tokens, reader)
     if reader.prices is not None:
         found["price_prompt"] = reader.prices.prompt
     return found
+
+
+def effective_signals(tokens: int, reader: ModelFacts) -> dict[str, float]:
+    """How the documents stand to the window that a reader really reads; empty where none is known.
+
+    Example:
+        >>> from ragctx.models import ModelFacts
+        >>> effective_signals(4_096, ModelFacts("a reader that nobody probed", window=8_192))
+        {'effective_window': 8192, 'effective_ratio': 0.5, 'effective_measured': False}
+    """
+    window, measured = windows.effective(reader.identity or reader.name, reader.window)
+    if not window:
+        return {}
+    return {"effective_window": window, "effective_ratio": tokens / window, "effective_measured": measured}
 
 
 def retrieval_signals(question: Question, corpus: Corpus, models: Models) -> dict[str, float]:
