@@ -72,7 +72,11 @@ def kinds(found: Evaluation) -> Figure:
             at = [names.index(one.kind) + (place + 0.5) * width - 0.4 for one in mine]
             scores = [one.score for one in mine]
             spread = [[one.score - one.low for one in mine], [one.high - one.score for one in mine]]
-            bars = {"yerr": spread, "error_kw": {"linewidth": 0.8, "ecolor": _INK}, "width": width * 0.92}
+            bars: dict[str, Any] = {
+                "yerr": spread,
+                "error_kw": {"linewidth": 0.8, "ecolor": _INK},
+                "width": width * 0.92,
+            }
             axes.bar(at, scores, color=COLOURS[place % len(COLOURS)], label=_arm(found, *arm), **bars)
         axes.set_xticks(range(len(names)), [_short(name or "(no kind)") for name in names])
         axes.set(ylabel="score", ylim=(0, 1.05))
@@ -107,8 +111,8 @@ def plan_actual(found: Evaluation) -> Figure:
         axes.plot(ends, ends, color=_INK, linewidth=0.8, linestyle=":")
         for place, strategy in enumerate(dict.fromkeys(row.taken for row in rows)):
             mine = [row for row in rows if row.taken == strategy]
-            points = ([row.expected for row in mine], [row.tokens for row in mine])
-            axes.scatter(*points, s=14, alpha=0.7, color=COLOURS[place % len(COLOURS)], label=strategy)
+            planned, billed = [row.expected or 1 for row in mine], [row.tokens for row in mine]
+            axes.scatter(planned, billed, s=14, alpha=0.7, color=COLOURS[place % len(COLOURS)], label=strategy)
         axes.set(xscale="log", yscale="log", xlabel="tokens planned", ylabel="tokens billed")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
