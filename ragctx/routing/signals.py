@@ -22,7 +22,7 @@ from ragctx.routing.words import content_terms, is_english, stem, words
 from ragctx.types import Passage, Question
 from ragctx.work import run
 
-_LOOK_AT = 10
+LOOK_AT = 10
 _DIGITS = 4
 
 
@@ -98,10 +98,10 @@ def effective_signals(tokens: int, reader: ModelFacts) -> dict[str, float]:
 
 def retrieval_signals(question: Question, corpus: Corpus, models: Models) -> dict[str, float]:
     """Shape of the BM25 scores and coverage of the question's terms; empty when nothing was found to look at."""
-    asked = _standing(question)
+    asked = standing(question)
     retriever: Retriever = registry.make("retrievers", "bm25")
     run(retriever.prepare(corpus, models))
-    context = run(retriever.retrieve(asked, corpus, _LOOK_AT, models))
+    context = run(retriever.retrieve(asked, corpus, LOOK_AT, models))
     terms = content_terms(asked.text)
     scores = sorted((max(0.0, p.score or 0.0) for p in context.passages), reverse=True)
     return score_shape(scores, len(terms), len(corpus.chunks)) | coverage(terms, context.passages)
@@ -127,7 +127,7 @@ def score_shape(scores: Sequence[float], terms: int, chunks: int) -> dict[str, f
         "bm25_top1": min(1.0, best / bound) if bound > 0 else 0.0,
         "bm25_gap2": 1 - second / best if best else 0.0,
         "bm25_gap5": 1 - fifth / best if best else 0.0,
-        "bm25_entropy": _entropy(scores[:_LOOK_AT]),
+        "bm25_entropy": _entropy(scores[:LOOK_AT]),
     }
 
 
@@ -160,7 +160,7 @@ def _entropy(scores: Sequence[float]) -> float:
     return -sum(share * math.log(share) for share in shares if share > 0) / math.log(len(scores))
 
 
-def _standing(question: Question) -> Question:
+def standing(question: Question) -> Question:
     """A follow-up with the words of the last earlier turn of the user, without which it names nothing."""
     asked = [turn.text for turn in question.history if turn.speaker == "user"]
     return replace(question, text=f"{asked[-1]} {question.text}") if asked else question
