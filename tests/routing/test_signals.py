@@ -13,6 +13,7 @@ from ragctx import windows
 from ragctx.corpus import Corpus
 from ragctx.models import ModelFacts, Models
 from ragctx.routing import signals
+from ragctx.routing.fitting import Outcome, telling
 from ragctx.routing.names import known_signal
 from ragctx.routing.signals import coverage, score_shape
 from ragctx.routing.words import content_terms, is_english
@@ -61,6 +62,15 @@ def test_a_reader_that_could_not_be_measured_counts_by_what_it_declares(corpus: 
     windows.keep("m", Measured("m", None, 8192, ((1024, 0.1),), prompts=10))
     found = signals(Question("What is the rent?"), corpus, Models({"reader": ModelFacts("m", window=8192)}))
     assert (found["effective_window"], found["effective_measured"]) == (8192, 0)
+
+
+def test_a_window_that_stands_in_is_not_learned_from() -> None:
+    def rows(measured: float) -> list[Outcome]:
+        held = [{"effective_ratio": at / 4, "window_ratio": at / 8, "effective_measured": measured} for at in range(4)]
+        return [Outcome(f"q{at}", "a", "m", told, {}) for at, told in enumerate(held)]
+
+    assert telling(rows(0)) == ("window_ratio",)
+    assert telling(rows(1)) == ("effective_ratio", "window_ratio")
 
 
 def test_documents_that_do_not_fit_say_so(corpus: Corpus) -> None:
