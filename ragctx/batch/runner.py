@@ -116,7 +116,7 @@ class _Run:
         try:
             answer = accounted(outcome, row.question, row.decision, self._notes)
             answer = self._store.finish(row, answer, outcome.requests, self._models)
-            result = replace(result, answer=answer)
+            result = replace(result, answer=answer, decision=answer.decision or row.decision)
         except StoreError:
             raise
         except Exception as error:  # whatever a strategy raised is its row's failure

@@ -276,4 +276,5 @@ def _result(row: tuple[Any, ...]) -> RowResult:
     position, question, decision, answer, *failure = row
     told = load(Answer, answer) if answer is not None else None
     failed = RowFailure(*failure) if told is None else None
-    return RowResult(position, read_question(question)[0], load(Decision, decision), told, failed)
+    made = told.decision if told is not None else None  # as the question was read, which may be after a second look
+    return RowResult(position, read_question(question)[0], made or load(Decision, decision), told, failed)

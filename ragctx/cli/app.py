@@ -22,6 +22,7 @@ from ragctx.cli import (
     explain,
     index,
     plan,
+    probe,
     strategies,
 )
 
@@ -43,6 +44,7 @@ app.command("compressors")(compressors.compressors)
 app.add_typer(batch.app, name="batch")
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("probe")(probe.probe)
 app.command("explain")(explain.explain)
 app.add_typer(cache.app, name="cache")
 app.command("doctor")(doctor.doctor)

@@ -15,6 +15,7 @@ from ragctx.errors import RagctxError
 if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
     from ragctx.contracts import Backend
+    from ragctx.models import ModelFacts
 
 EXTRAS = {
     "local": ["torch", "transformers", "sentence_transformers", "faiss"],
@@ -107,7 +108,21 @@ def _reader(wanted: Settings) -> list[Finding]:
     endpoint = getattr(backend, "endpoint", None)
     reached = [_reached(str(endpoint), wanted)] if endpoint else []
     notes = filter(None, [str(getattr(backend, "note", "")), *lacking])
-    return [*reached, _finding(what, True, "; ".join([window, counter, prices, *notes]))]
+    return [*reached, _finding(what, True, "; ".join([window, *_probed(facts), counter, prices, *notes]))]
+
+
+def _probed(facts: ModelFacts) -> list[str]:
+    """What `ragctx probe` measured of a reader that writes."""
+    from ragctx import windows
+
+    if "Generate" not in facts.kinds:
+        return []
+    found = windows.known(facts.identity or facts.name)
+    if found is None:
+        return ["effective window not measured (ragctx probe)"]
+    if found.tokens is None:
+        return [f"effective window could not be told ({found.date})"]
+    return [f"effective window {'at least ' if found.at_least else ''}{found.tokens:,}, measured {found.date}"]
 
 
 def _ranker(wanted: Settings) -> list[Finding]:

@@ -26,11 +26,12 @@ def accounted(outcome: Outcome[Answer], question: Question, decision: Decision, 
     if not isinstance(answer, Answer):
         name, given = decision.strategy, type(answer).__name__
         raise RagctxError(f"strategy {name!r} gave a {given}, not an Answer: report it to its makers")
+    taken = answer.decision or decision  # one that was made again as the question was read
     return replace(
         answer,
         question=question.id,
-        strategy=decision.strategy,
-        decision=decision,
+        strategy=taken.strategy,
+        decision=taken,
         usage=outcome.usage,
         notes=tuple(dict.fromkeys((*notes, *answer.notes))),
     )

@@ -111,7 +111,7 @@ def plan_actual(found: Evaluation) -> Figure:
         axes.plot(ends, ends, color=_INK, linewidth=0.8, linestyle=":")
         for place, strategy in enumerate(dict.fromkeys(row.taken for row in rows)):
             mine = [row for row in rows if row.taken == strategy]
-            planned, billed = [row.expected or 0.0 for row in mine], [row.tokens for row in mine]
+            planned, billed = [row.expected or 1 for row in mine], [row.tokens for row in mine]
             axes.scatter(planned, billed, s=14, alpha=0.7, color=COLOURS[place % len(COLOURS)], label=strategy)
         axes.set(xscale="log", yscale="log", xlabel="tokens planned", ylabel="tokens billed")
         for axis in (axes.xaxis, axes.yaxis):

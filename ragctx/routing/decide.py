@@ -36,6 +36,7 @@ def decide(
     *,
     only: str | None = None,
     strict: bool = True,
+    known: Mapping[str, float] | None = None,
 ) -> Decision:
     """The strategy for one question, with everything the choice was made from; no model is called.
 
@@ -50,6 +51,7 @@ def decide(
         only: the strategy the user named: it is checked against window and budget, and nothing is compared.
         strict: False gives, where this question cannot be read, a decision that names no strategy, and `why` says so:
             one question of many, over the limits or with a filter that admits no document, stops none of the others.
+        known: signals found by other means, beside those that are found here.
 
     Raises:
         LimitError: no strategy is within window and budget; every one is listed with its reason. A strategy named by
@@ -66,7 +68,7 @@ def decide(
     ceiling = costs.tightest(question.budget, Budget.of(budget))
     tolerated = _tolerated(only, strict=strict)
     try:
-        found = signals(question, corpus, models, policy, retrieval=only is None)
+        found = signals(question, corpus, models, policy, retrieval=only is None) | dict(known or {})
         looks = [_look(name, allowed[name], question, corpus, models, ceiling, tolerated) for name in sorted(allowed)]
     except BadQuestion as error:
         if strict:

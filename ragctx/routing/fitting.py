@@ -115,12 +115,18 @@ def parts(rows: Sequence[Outcome], count: int, seed: int = 0) -> list[list[int]]
 
 
 def telling(rows: Sequence[Outcome]) -> tuple[str, ...]:
-    """Signals that half of the rows or more have, and that differ between them, sorted."""
+    """Signals that half of the rows or more have, and that differ between them, sorted.
+
+    The effective window counts where it was measured of one reader at least: a declared one that stands in for it says
+    nothing new, and would mean something else as soon as the reader is probed.
+    """
     values: dict[str, list[float]] = {}
+    measured = any(row.signals.get("effective_measured") for row in rows)
     for row in rows:
         for name, value in row.signals.items():
             values.setdefault(name, []).append(value)
-    return tuple(sorted(n for n, held in values.items() if len(held) * 2 >= len(rows) and len(set(held)) > 1))
+    found = (n for n, held in values.items() if len(held) * 2 >= len(rows) and len(set(held)) > 1)
+    return tuple(sorted(n for n in found if measured or not n.startswith("effective_")))
 
 
 def _cold(

@@ -12,6 +12,7 @@ from typing import Final
 FORMS: Final = ("single_fact", "multi_part", "comparison", "aggregation", "summary", "reasoning")
 UNANSWERABLE: Final = "unanswerable"
 KINDS: Final = (*FORMS, UNANSWERABLE)
+SECOND: Final = ("reranker_max", "all_pruned")  # known only after a second look, which costs something
 
 SIGNALS: Final[Mapping[str, str]] = {
     "words": "words of the question",
@@ -23,6 +24,9 @@ SIGNALS: Final[Mapping[str, str]] = {
     "document_tokens": "tokens of those documents, by the reader's counter",
     "window": "the reader's window in tokens",
     "window_ratio": "document tokens over the reader's window",
+    "effective_window": "tokens that the reader really reads, measured by `ragctx probe`; else its declared window",
+    "effective_ratio": "document tokens over the reader's effective window",
+    "effective_measured": "1 when the effective window was measured, 0 when the declared one stands in for it",
     "fits": "1 when the documents and the question fit the reader's window",
     "price_prompt": "price of a million prompt tokens",
     "bm25_top1": "best BM25 score over that of a chunk holding every term of the question, each a rare one; 0 to 1",
@@ -32,6 +36,8 @@ SIGNALS: Final[Mapping[str, str]] = {
     "coverage_top1": "share of the question's terms in the best chunk",
     "coverage_top5": "share of the question's terms in the best five chunks together",
     "spread_documents": "distinct documents among the best five chunks, as a share of what is possible",
+    "reranker_max": "how likely the likeliest of the best passages answers, by the ranker; known after a second look",
+    "all_pruned": "1 when the ranker needs no sentence of the best passages; known after a second look",
     **{f"kind_{kind}": f"probability that the question is of the kind {kind}" for kind in KINDS},
 }
 

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 from ragctx.errors import ConfigError
 from ragctx.routing.fitted import Fitted
 from ragctx.routing.lines import Points, ascending
-from ragctx.routing.names import FORMS, KINDS, known_signal
+from ragctx.routing.names import FORMS, KINDS, SECOND, known_signal
 
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 
@@ -104,6 +104,7 @@ class Policy:
     Attributes:
         by_name: strategies that are not considered where nobody named the ones to choose from.
         fitted: predictors in place of the table, where they were fitted on questions of one's own.
+        second_look: scores nearer than this are looked at again, by the ranker, before the question is read; 0 never.
         digest: hash of the content (comments and layout do not count). label: name, version and hash, for decisions.
 
     Example:
@@ -128,6 +129,13 @@ class Policy:
     by_name: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
     fitted: Fitted | None = None
+    second_look: float = 0.0
+
+    @property
+    def looks_twice(self) -> bool:
+        """Whether strategies nearer than `second_look` are told apart by asking the ranker, which has to count."""
+        named = self.fitted.predictors.signals if self.fitted else [m.signal for m in self.modifiers]
+        return self.second_look > 0 and not set(SECOND).isdisjoint(named)
 
     @property
     def floor(self) -> float:
@@ -225,7 +233,12 @@ def _plain(kind: str, message: str) -> str:
 
 def _problems(policy: Policy) -> Iterator[str]:
     """What types cannot say: names that must be known, shares, ascending points, patterns that compile."""
-    yield from (f"{name}: must not be below 0" for name in ("lam", "margin") if getattr(policy, name) < 0)
+    below = (name for name in ("lam", "margin", "second_look") if getattr(policy, name) < 0)
+    yield from (f"{name}: must not be below 0" for name in below)
+    if policy.second_look > 0 and not policy.looks_twice:
+        yield f"second_look: no modifier uses {' or '.join(SECOND)}, so it would be paid for nothing"
+    late = set(SECOND) & set(policy.unanswerable.weights)
+    yield from (f"unanswerable.weights.{name}: is known only after a second look" for name in sorted(late))
     yield from (f"{table}: needs exactly the kinds {', '.join(FORMS)}" for table in _wrong_kinds(policy))
     yield from (f"kinds.priors.{k}: must be above 0" for k, share in policy.kinds.priors.items() if share <= 0)
     yield from (

@@ -12,17 +12,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ragctx import registry
+from ragctx import registry, windows
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
-from ragctx.models import Models
+from ragctx.models import ModelFacts, Models
 from ragctx.routing.kinds import cues, kinds
 from ragctx.routing.policy import Policy
 from ragctx.routing.words import content_terms, is_english, stem, words
 from ragctx.types import Passage, Question
 from ragctx.work import run
 
-_LOOK_AT = 10
+LOOK_AT = 10
 _DIGITS = 4
 
 
@@ -69,24 +69,39 @@ def text_signals(question: Question, policy: Policy) -> dict[str, float]:
 
 
 def size_signals(question: Question, corpus: Corpus, models: Models) -> dict[str, float]:
-    """Documents, their tokens, and how these stand to the reader's window and price."""
+    """Documents, their tokens, and how these stand to the reader's windows, declared and effective, and its price."""
     reader = models.reader
     tokens = corpus.tokens(reader)
     found: dict[str, float] = {"documents": len(corpus.documents), "document_tokens": tokens}
     if reader.window is not None:
         needed = tokens + reader.counter.count(question.text)
         found |= {"window": reader.window, "window_ratio": tokens / reader.window, "fits": needed <= reader.window}
+    found |= effective_signals(tokens, reader)
     if reader.prices is not None:
         found["price_prompt"] = reader.prices.prompt
     return found
 
 
+def effective_signals(tokens: int, reader: ModelFacts) -> dict[str, float]:
+    """How the documents stand to the window that a reader really reads; empty where none is known.
+
+    Example:
+        >>> from ragctx.models import ModelFacts
+        >>> effective_signals(4_096, ModelFacts("a reader that nobody probed", window=8_192))
+        {'effective_window': 8192, 'effective_ratio': 0.5, 'effective_measured': False}
+    """
+    window, measured = windows.effective(reader.identity or reader.name, reader.window)
+    if not window:
+        return {}
+    return {"effective_window": window, "effective_ratio": tokens / window, "effective_measured": measured}
+
+
 def retrieval_signals(question: Question, corpus: Corpus, models: Models) -> dict[str, float]:
     """Shape of the BM25 scores and coverage of the question's terms; empty when nothing was found to look at."""
-    asked = _standing(question)
+    asked = standing(question)
     retriever: Retriever = registry.make("retrievers", "bm25")
     run(retriever.prepare(corpus, models))
-    context = run(retriever.retrieve(asked, corpus, _LOOK_AT, models))
+    context = run(retriever.retrieve(asked, corpus, LOOK_AT, models))
     terms = content_terms(asked.text)
     scores = sorted((max(0.0, p.score or 0.0) for p in context.passages), reverse=True)
     return score_shape(scores, len(terms), len(corpus.chunks)) | coverage(terms, context.passages)
@@ -112,7 +127,7 @@ def score_shape(scores: Sequence[float], terms: int, chunks: int) -> dict[str, f
         "bm25_top1": min(1.0, best / bound) if bound > 0 else 0.0,
         "bm25_gap2": 1 - second / best if best else 0.0,
         "bm25_gap5": 1 - fifth / best if best else 0.0,
-        "bm25_entropy": _entropy(scores[:_LOOK_AT]),
+        "bm25_entropy": _entropy(scores[:LOOK_AT]),
     }
 
 
@@ -145,7 +160,7 @@ def _entropy(scores: Sequence[float]) -> float:
     return -sum(share * math.log(share) for share in shares if share > 0) / math.log(len(scores))
 
 
-def _standing(question: Question) -> Question:
+def standing(question: Question) -> Question:
     """A follow-up with the words of the last earlier turn of the user, without which it names nothing."""
     asked = [turn.text for turn in question.history if turn.speaker == "user"]
     return replace(question, text=f"{asked[-1]} {question.text}") if asked else question

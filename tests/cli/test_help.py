@@ -30,7 +30,9 @@ def test_help_is_there_in_seven_tenths_of_a_second():
     assert min(times) < 0.7
 
 
-@pytest.mark.parametrize("command", ["index", "plan", "ask", "batch", "explain", "cache", "doctor", "strategies"])
+@pytest.mark.parametrize(
+    "command", ["index", "plan", "ask", "batch", "explain", "cache", "doctor", "strategies", "probe"]
+)
 def test_every_command_has_help_within_eighty_columns(ragctx, command):
     done = ragctx(command, "--help")
     assert done.code == 0

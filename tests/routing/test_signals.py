@@ -9,13 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ragctx import windows
 from ragctx.corpus import Corpus
 from ragctx.models import ModelFacts, Models
 from ragctx.routing import signals
+from ragctx.routing.fitting import Outcome, telling
 from ragctx.routing.names import known_signal
 from ragctx.routing.signals import coverage, score_shape
 from ragctx.routing.words import content_terms, is_english
 from ragctx.types import Passage, Question, Span, Turn, Where
+from ragctx.windows import Measured
 
 # A machine at work on other things makes examples slowly; that says nothing of the code.
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,7 +41,36 @@ def test_the_same_question_gives_the_same_signals_in_the_same_order(corpus: Corp
 
 def test_what_is_not_known_is_absent(corpus: Corpus) -> None:
     found = signals(Question("What is the rent?"), corpus, Models({"reader": ModelFacts("m")}))
-    assert not {"window", "window_ratio", "fits", "price_prompt"} & found.keys()
+    absent = {"window", "window_ratio", "effective_window", "effective_ratio", "effective_measured", "fits"}
+    assert not {*absent, "price_prompt"} & found.keys()
+
+
+def test_the_effective_window_is_the_measured_one_and_says_so(corpus: Corpus) -> None:
+    models = Models({"reader": ModelFacts("m", window=8192, identity="m:weights")})
+    question = Question("What is the rent?")
+    before = signals(question, corpus, models)
+    assert (before["effective_window"], before["effective_measured"]) == (8192, 0)
+    assert before["effective_ratio"] == before["window_ratio"]
+    windows.keep("m:weights", Measured("m", 2048, 8192, ((1024, 1.0), (2048, 0.9), (8192, 0.1)), prompts=10))
+    after = signals(question, corpus, models)
+    assert (after["effective_window"], after["effective_measured"], after["window"]) == (2048, 1, 8192)
+    assert after["effective_ratio"] == pytest.approx(4 * after["window_ratio"], abs=1e-3)
+    assert after["window_ratio"] == before["window_ratio"]
+
+
+def test_a_reader_that_could_not_be_measured_counts_by_what_it_declares(corpus: Corpus) -> None:
+    windows.keep("m", Measured("m", None, 8192, ((1024, 0.1),), prompts=10))
+    found = signals(Question("What is the rent?"), corpus, Models({"reader": ModelFacts("m", window=8192)}))
+    assert (found["effective_window"], found["effective_measured"]) == (8192, 0)
+
+
+def test_a_window_that_stands_in_is_not_learned_from() -> None:
+    def rows(measured: float) -> list[Outcome]:
+        held = [{"effective_ratio": at / 4, "window_ratio": at / 8, "effective_measured": measured} for at in range(4)]
+        return [Outcome(f"q{at}", "a", "m", told, {}) for at, told in enumerate(held)]
+
+    assert telling(rows(0)) == ("window_ratio",)
+    assert telling(rows(1)) == ("effective_ratio", "window_ratio")
 
 
 def test_documents_that_do_not_fit_say_so(corpus: Corpus) -> None:
