@@ -52,7 +52,8 @@ class Compress:
     text. So it is known before, within a few percent, what the reader will be billed.
 
     Attributes:
-        compressor: a registered name, or a `Compressor`.
+        compressor: a registered name, or a `Compressor`. By default the one whose model is in the package, which keeps
+            whole sentences.
         retriever: searches documents that are longer than `source`; None takes them all, however long they are.
         share: of what is handed to the compressor, how much is read; 0 to 1. A share below some hundred tokens is
             raised to that.
@@ -80,7 +81,7 @@ class Compress:
 
     name: ClassVar[str] = "compress"
 
-    compressor: str | Compressor = "longllmlingua"
+    compressor: str | Compressor = "provence"
     retriever: str | Retriever | None = "bm25"
     share: float = 0.25
     tokens: int | None = None

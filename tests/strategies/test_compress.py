@@ -91,21 +91,22 @@ def test_a_wide_search_where_the_documents_are_long(reader, corpus: Corpus) -> N
 
 def test_window_and_budget_lower_the_room(scripted, corpus: Corpus) -> None:
     tight = scripted(lines=["At nine [1]."], scorer=Beside(), window=600)
-    tight.answer(Compress(tokens=5000), ASKED, corpus)
+    tight.answer(Compress("longllmlingua", tokens=5000), ASKED, corpus)
     assert 0.9 * (600 - 256) <= tight.prompt_tokens <= 600 - 256
     frugal = scripted(lines=["At nine [1]."], scorer=Beside(), budget=700)
-    frugal.answer(Compress(), replace(ASKED, budget=Budget(tokens=700)), corpus)
+    frugal.answer(Compress("longllmlingua"), replace(ASKED, budget=Budget(tokens=700)), corpus)
     assert 0.9 * (700 - 256) <= frugal.prompt_tokens <= 700 - 256
     with pytest.raises(LimitError, match=r"\d"):
-        frugal.answer(Compress(), replace(ASKED, budget=Budget(tokens=300)), corpus)
+        frugal.answer(Compress("longllmlingua"), replace(ASKED, budget=Budget(tokens=300)), corpus)
 
 
-def test_nobody_scores_and_the_remedy_is_named(scripted, corpus: Corpus) -> None:
-    alone = scripted()
-    with pytest.raises(ConfigError, match="scorer"):
-        Compress().estimate(ASKED, corpus, alone.models)
-    with pytest.raises(ConfigError, match="scorer"):
-        alone.answer(Compress(), ASKED, corpus)
+@pytest.mark.parametrize(("compressor", "role"), [("longllmlingua", "scorer"), (Compress().compressor, "ranker")])
+def test_nobody_weighs_and_the_remedy_is_named(scripted, corpus: Corpus, compressor: str, role: str) -> None:
+    alone, compress = scripted(), Compress(compressor)
+    with pytest.raises(ConfigError, match=role):
+        compress.estimate(ASKED, corpus, alone.models)
+    with pytest.raises(ConfigError, match=role):
+        alone.answer(compress, ASKED, corpus)
     assert not alone.requests
 
 
