@@ -48,9 +48,9 @@ class Build(build_ext):
     """Names libraries as `ctypes` looks for them, and compiles each in a folder of its own."""
 
     def get_ext_filename(self, fullname: str) -> str:
-        """`attention-avx2.so` beside the sources of `avx2`: a name that Python never takes for a module."""
+        """`attention-avx2.kernel` beside the sources of `avx2`: a name that Python never takes for a module."""
         *folders, name = fullname.split(".")
-        return os.path.join(*folders, f"attention-{name}.so")
+        return os.path.join(*folders, f"attention-{name}.kernel")
 
     def build_extension(self, ext: Extension) -> None:
         """The same source compiles to other code for each set."""

@@ -26,7 +26,7 @@ needs_compiler = pytest.mark.skipif(not COMPILER, reason="no C++ compiler")
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A clean copy of the sources, as a checkout has them."""
-    skip = shutil.ignore_patterns("__pycache__", "*.so", "*.onnx")
+    skip = shutil.ignore_patterns("__pycache__", "*.kernel", "*.onnx")
     for name in CODE:
         path = ROOT / name
         if path.is_dir():
@@ -65,13 +65,13 @@ def asked(target: Path) -> str:
 
 
 def libraries(names: list[str]) -> set[str]:
-    return {Path(name).stem.removeprefix("attention-") for name in names if name.endswith(".so") and FOLDER in name}
+    return {Path(name).stem.removeprefix("attention-") for name in names if name.endswith(".kernel") and FOLDER in name}
 
 
 def test_without_a_compiler_the_installation_succeeds(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     install(source, target, CC="/nowhere/cc", CXX="/nowhere/c++", LDSHARED="/nowhere/cc", LDCXXSHARED="/nowhere/c++")
-    assert not list(target.rglob("*.so"))
+    assert not list(target.rglob("*.kernel"))
     assert (target / FOLDER / "libraries.py").exists()
     pytest.importorskip("torch", reason="needs the extra local")
     assert asked(target) == "torch"
@@ -81,7 +81,7 @@ def test_without_a_compiler_the_installation_succeeds(source: Path, tmp_path: Pa
 def test_a_compiler_without_an_instruction_set_builds_the_others(source: Path, tmp_path: Path, older: Path) -> None:
     target = tmp_path / "target"
     install(source, target, CC=str(older), CXX=str(older))
-    assert libraries([str(path) for path in target.rglob("*.so")]) == {"portable"}
+    assert libraries([str(path) for path in target.rglob("*.kernel")]) == {"portable"}
     pytest.importorskip("torch", reason="needs the extra local")
     assert asked(target) == "cpu/portable"
 
@@ -109,4 +109,4 @@ def test_the_wheel_of_a_source_archive_has_them_all(source: Path, tmp_path: Path
 def test_an_editable_installation_has_it_beside_the_sources(source: Path, tmp_path: Path, older: Path) -> None:
     hook = "import sys; from setuptools.build_meta import build_editable as hook; hook(sys.argv[1])"  # what pip calls
     run(sys.executable, "-c", hook, str(tmp_path), cwd=source, CC=str(older), CXX=str(older))
-    assert libraries([str(path) for path in (source / FOLDER).glob("*.so")]) == {"portable"}
+    assert libraries([str(path) for path in (source / FOLDER).glob("*.kernel")]) == {"portable"}

@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in CODE:
         path = ROOT / name
         if path.is_dir():
-            shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+            shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.kernel"))
         else:
             shutil.copy(path, source / name)
     target = tmp_path_factory.mktemp("wheel")
@@ -45,7 +45,7 @@ def test_the_wheel_holds_ragctx_and_nothing_else_at_top_level(wheel: Path) -> No
 
 @pytest.mark.skipif(shutil.which("c++") is None or os.name != "posix", reason="no compiler here")
 def test_the_wheel_holds_the_compiled_kernel_and_serves_every_python(wheel: Path) -> None:
-    assert "ragctx/attention/kernels/cpu/attention-portable.so" in zipfile.ZipFile(wheel).namelist()
+    assert "ragctx/attention/kernels/cpu/attention-portable.kernel" in zipfile.ZipFile(wheel).namelist()
     assert "-py3-none-" in wheel.name
 
 

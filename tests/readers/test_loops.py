@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragctx.readers.local import _Writing
 from ragctx.readers.loops import LEAST, period, surplus
 from ragctx.readers.text_stream import TextStream
+from ragctx.readers.writing import Writing
 from ragctx.work import Sampling
 
 
@@ -30,13 +30,13 @@ def test_text_without_loops_is_left_alone() -> None:
     assert not any(period([chooser.randrange(50) for _ in range(n)]) for n in range(300))
 
 
-def writing(sampling: Sampling, *, loops: bool) -> _Writing:
+def writing(sampling: Sampling, *, loops: bool) -> Writing:
     """A request on its way, whose tokens are characters."""
     stream = TextStream(lambda ids: "".join(map(chr, ids)))
-    return _Writing(np.zeros(1, np.int32), sampling, stream, lambda text: None, frozenset(), loops)
+    return Writing(np.zeros(1, np.int32), sampling, stream, lambda text: None, frozenset(), loops)
 
 
-def write(text: str, sampling: Sampling, *, loops: bool = False) -> _Writing:
+def write(text: str, sampling: Sampling, *, loops: bool = False) -> Writing:
     """Push characters until the writing ends."""
     on = writing(sampling, loops=loops)
     for character in text:

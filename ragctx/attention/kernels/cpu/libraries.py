@@ -21,7 +21,7 @@ _REMEDY = "install a C++ compiler (g++ or clang++), then install ragctx again"
 
 def path(name: str) -> Path:
     """Where the library of an instruction set is, if it was built."""
-    return Path(__file__).with_name(f"attention-{name}.so")
+    return Path(__file__).with_name(f"attention-{name}.kernel")
 
 
 def built() -> tuple[str, ...]:
