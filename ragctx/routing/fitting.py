@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragctx.errors import InputError, MissingExtra
 from ragctx.routing.lines import Points
+from ragctx.routing.many import Seen, matrix, seen
 from ragctx.routing.predictors import MEAN, Predictors, Regressor
 
 if TYPE_CHECKING:
@@ -79,13 +80,15 @@ def fit_calibrated(rows: Sequence[Outcome], names: Sequence[str], *, folds: int 
         out = set(part)
         train = [row for at, row in enumerate(rows) if at not in out]
         there = _cold(train, arms, names)
-        lines = {arm: _line(train, arm, there) for arm in arms}
-        for at in part:
-            row, cold = there.near(rows[at].signals), there.cold(rows[at].signals, rows[at].reader)
-            for arm, score in rows[at].scores.items():
-                held[arm].append((lines[arm].at(row, cold[arm]), score))
+        lines, test = _lines(train, arms, there), [rows[at] for at in part]
+        near, cold = _seen(there, test)
+        for arm, line in lines.items():
+            raw = near @ np.array(line.weights) + line.intercept + line.cold * cold[arm]
+            said = np.clip(raw, 0.0, 1.0)  # as the points of an uncalibrated line have it
+            held[arm] += [(float(said[at]), row.scores[arm]) for at, row in enumerate(test) if arm in row.scores]
     points = {arm: _isotonic(np.array(pairs)) for arm, pairs in held.items() if pairs}
-    fitted = replace(made, regressors={arm: replace(_line(rows, arm, made), points=p) for arm, p in points.items()})
+    lines = _lines(rows, arms, made)
+    fitted = replace(made, regressors={arm: replace(lines[arm], points=p) for arm, p in points.items()})
     fitted.check("the fitted policy")
     return fitted
 
@@ -134,7 +137,7 @@ def _cold(
 ) -> Predictors:
     _, linear, np = _libraries()
     once = list({row.question: row for row in rows}.values())
-    values = np.array([[row.signals.get(name, np.nan) for name in names] for row in once], dtype=float)
+    values = matrix([row.signals for row in once], names, np.nan)
     known = ~np.isnan(values)
     centres = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     values = np.where(known, values, centres)
@@ -168,19 +171,28 @@ def _kinds(linear: Any, values: np.ndarray, named: list[str], strength: float) -
     return tuple(map(str, model.classes_)), starts, weights
 
 
-def _line(rows: Sequence[Outcome], arm: str, cold: Predictors) -> Regressor:
-    """The uncalibrated regressor of one strategy: its points leave a value as it is within 0 and 1."""
+def _lines(rows: Sequence[Outcome], arms: Sequence[str], cold: Predictors) -> dict[str, Regressor]:
+    """The uncalibrated regressor of every strategy."""
+    known = _seen(cold, rows)
+    return {arm: _line(rows, arm, known) for arm in arms}
+
+
+def _seen(cold: Predictors, rows: Sequence[Outcome]) -> Seen:
+    return seen(cold, [row.signals for row in rows], [row.reader for row in rows])
+
+
+def _line(rows: Sequence[Outcome], arm: str, known: Seen) -> Regressor:
+    """Its points leave a value as it is within 0 and 1."""
     _, linear, np = _libraries()
-    have = [row for row in rows if arm in row.scores]
+    have = [at for at, row in enumerate(rows) if arm in row.scores]
     as_it_is: Points = ((0.0, 0.0), (1.0, 1.0))
     if len(have) < 2:
-        return Regressor(0.0, 1.0, (0.0,) * len(cold.signals), as_it_is)
-    signals = np.array([cold.near(row.signals) for row in have])
-    table = np.array([[cold.cold(row.signals, row.reader)[arm]] for row in have])
+        return Regressor(0.0, 1.0, (0.0,) * known.near.shape[1], as_it_is)
+    signals, table = known.near[have], known.cold[arm][have, None]
     # The cold start's figure is on the scale of scores: spread as the signals are, so that one penalty suits both.
     spread, middle = max(float(table.std()), 1e-6), float(table.mean())
     model = linear.RidgeCV(_PENALTIES).fit(
-        np.hstack([signals, (table - middle) / spread]), [r.scores[arm] for r in have]
+        np.hstack([signals, (table - middle) / spread]), [rows[at].scores[arm] for at in have]
     )
     *weights, on_table = map(float, model.coef_)
     scaled = on_table / spread if spread > 1e-5 else 0.0
