@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ragctx.routing.predictors import FARTHEST, MEAN, Predictors
+from ragctx.routing.wording import SAID
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,14 +23,15 @@ class Seen(NamedTuple):
     cold: dict[str, np.ndarray]
 
 
-def matrix(signals: Sequence[Mapping[str, float]], names: Sequence[str], unknown: float) -> np.ndarray:
-    """One row a question, one column a signal; a mapping that several readers share is looked at once."""
+def matrix(signals: Sequence[Mapping[str, float]], names: Sequence[str]) -> np.ndarray:
+    """One row a question, one column a signal, NaN where it is not known; what several readers share is read once."""
     import numpy as np
 
     place: dict[int, int] = {}
     rows = [place.setdefault(id(row), len(place)) for row in signals]
     once = {id(row): row for row in signals}
-    values = [[once[key].get(name, unknown) for name in names] for key in place]
+    columns = [(name, 0.0 if name.startswith(SAID) else np.nan) for name in names]
+    values = [[once[key].get(name, unknown) for name, unknown in columns] for key in place]
     return np.array(values, dtype=float).reshape(len(place), len(names))[rows]
 
 
@@ -37,7 +39,7 @@ def seen(fitted: Predictors, signals: Sequence[Mapping[str, float]], readers: Se
     """What `Predictors.near` and `Predictors.cold` say of every row."""
     import numpy as np
 
-    values = matrix(signals, fitted.signals, np.nan)
+    values = matrix(signals, fitted.signals)
     centres, scales = np.array(fitted.centres), np.array(fitted.scales)
     standard = (np.where(np.isnan(values), centres, values) - centres) / scales
     logits = standard @ np.array(fitted.weights).reshape(len(fitted.kinds), -1).T + np.array(fitted.intercepts)
