@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -46,14 +47,23 @@ def known(identity: str) -> Measured | None:
     Args:
         identity: `ModelFacts.identity`, or its name where it has none.
     """
+    path = cache_path(_FOLDER) / f"{_key(identity)}.json"
     try:
-        stored = json.loads((cache_path(_FOLDER) / f"{_key(identity)}.json").read_text("utf-8"))
+        found = path.stat()
+        return _read(str(path), found.st_ino, found.st_mtime_ns)
+    except OSError:  # never written, or a cache folder that cannot be read, which whoever writes there is told
+        return None
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, _file: int, _changed: int) -> Measured | None:
+    """A file's content, read once until it is replaced: the router looks at it for every question."""
+    try:
+        stored = json.loads(Path(path).read_text("utf-8"))
         if stored.pop("version") != _VERSION:
             return None
         scores = tuple((int(length), float(score)) for length, score in stored.pop("scores"))
         return Measured(scores=scores, **stored)
-    except OSError:  # never written, or a cache folder that cannot be read, which whoever writes there is told
-        return None
     except (ValueError, KeyError, TypeError, AttributeError):  # damaged: measured again, then replaced
         return None
 
@@ -90,5 +100,6 @@ def forget(identity: str) -> bool:
     return bool(found)
 
 
+@lru_cache(maxsize=64)
 def _key(identity: str) -> str:
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]

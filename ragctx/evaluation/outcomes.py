@@ -13,6 +13,7 @@ from ragctx.errors import InputError, LimitError
 from ragctx.evaluation.experiment import Experiment
 from ragctx.routing import signals
 from ragctx.routing.fitting import Outcome
+from ragctx.routing.wording import wording
 
 if TYPE_CHECKING:
     from ragctx.evaluation.results import ScoredRow
@@ -146,7 +147,7 @@ def measured(experiment: Experiment, on_event: Callable[[object], None] | None =
         for question in asked:
             seen[reader, question.id] = (
                 name,
-                signals(question, pipeline.corpus, pipeline.models, pipeline.policy),
+                signals(question, pipeline.corpus, pipeline.models, pipeline.policy) | wording(question.text),
             )
 
     found = experiment.run(on_event, on_reader=look)

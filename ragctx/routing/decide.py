@@ -22,6 +22,7 @@ from ragctx.routing.policy import Policy
 from ragctx.routing.quality import predicted
 from ragctx.routing.signals import signals
 from ragctx.routing.why import asked_for, no_choice, reason
+from ragctx.routing.wording import wording
 from ragctx.types import Budget, Candidate, Decision, Estimate, Line, Question, Range
 
 
@@ -69,6 +70,7 @@ def decide(
     tolerated = _tolerated(only, strict=strict)
     try:
         found = signals(question, corpus, models, policy, retrieval=only is None) | dict(known or {})
+        found |= _wording(question, policy)
         looks = [_look(name, allowed[name], question, corpus, models, ceiling, tolerated) for name in sorted(allowed)]
     except BadQuestion as error:
         if strict:
@@ -81,6 +83,14 @@ def decide(
     if strict and not decision.strategy:
         raise LimitError(decision.why) if able else ConfigError(decision.why)
     return decision
+
+
+def _wording(question: Question, policy: Policy) -> dict[str, float]:
+    """What the question says of the words that the fitted policy goes by; the table of the built-in one knows none."""
+    if policy.fitted is None:
+        return {}
+    known = frozenset(policy.fitted.predictors.signals)
+    return {name: said for name, said in wording(question.text).items() if name in known}
 
 
 def _tolerated(only: str | None, *, strict: bool) -> tuple[type[RagctxError], ...]:

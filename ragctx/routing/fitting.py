@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ragctx.errors import InputError, MissingExtra
 from ragctx.routing.lines import Points
+from ragctx.routing.many import Seen, matrix, seen
 from ragctx.routing.predictors import MEAN, Predictors, Regressor
+from ragctx.routing.wording import SAID
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 _PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 10_000.0)
 _ROWS_A_POINT = 15
 _MOST_POINTS = 20
+_SAID_BY, _SAID_IN = 5, 50
+_SHARED = 5.0
+"""Inverse of the penalty on kinds, shared by all signals: the more there are, the more each is held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ def fit(rows: Sequence[Outcome], names: Sequence[str], *, shrink: float = 8.0, s
         rows: a question counts once for the kinds, however many readers read it.
         names: signals that are used.
         shrink: a reader's mean counts as much as the mean of all readers at so many questions.
-        strength: inverse of the logistic's penalty.
+        strength: inverse of the logistic's penalty; with many signals it is less.
 
     Raises:
         InputError: no rows, one kind only, strategies that differ or a score out of range; the row is named.
@@ -73,19 +78,20 @@ def fit_calibrated(rows: Sequence[Outcome], names: Sequence[str], *, folds: int 
     import numpy as np
 
     arms = _checked(rows)
-    made = _cold(rows, arms, names)
+    made, split = _cold(rows, arms, names), parts(rows, folds, seed)
+    known = _crossed(rows, arms, made, split)
     held: dict[str, list[tuple[float, float]]] = {arm: [] for arm in arms}
-    for part in parts(rows, folds, seed):
+    for part in split:
         out = set(part)
-        train = [row for at, row in enumerate(rows) if at not in out]
-        there = _cold(train, arms, names)
-        lines = {arm: _line(train, arm, there) for arm in arms}
-        for at in part:
-            row, cold = there.near(rows[at].signals), there.cold(rows[at].signals, rows[at].reader)
-            for arm, score in rows[at].scores.items():
-                held[arm].append((lines[arm].at(row, cold[arm]), score))
+        train = [at for at in range(len(rows)) if at not in out]
+        for arm in arms:
+            line, test = _line(rows, arm, known, train), [at for at in part if arm in rows[at].scores]
+            raw = known.near[test] @ np.array(line.weights) + line.intercept + line.cold * known.cold[arm][test]
+            said = np.clip(raw, 0.0, 1.0)  # as the points of an uncalibrated line have it
+            held[arm] += [(float(one), rows[at].scores[arm]) for at, one in zip(test, said, strict=True)]
     points = {arm: _isotonic(np.array(pairs)) for arm, pairs in held.items() if pairs}
-    fitted = replace(made, regressors={arm: replace(_line(rows, arm, made), points=p) for arm, p in points.items()})
+    lines = {arm: replace(_line(rows, arm, known, range(len(rows))), points=p) for arm, p in points.items()}
+    fitted = replace(made, regressors=lines)
     fitted.check("the fitted policy")
     return fitted
 
@@ -115,18 +121,27 @@ def parts(rows: Sequence[Outcome], count: int, seed: int = 0) -> list[list[int]]
 
 
 def telling(rows: Sequence[Outcome]) -> tuple[str, ...]:
-    """Signals that half of the rows or more have, and that differ between them, sorted.
+    """Signals that half of the questions or more have, and that differ between them, sorted.
 
-    The effective window counts where it was measured of one reader at least: a declared one that stands in for it says
-    nothing new, and would mean something else as soon as the reader is probed.
+    A word must be said, and not said, in five questions at least and in one of fifty. The effective window counts where
+    it was measured of one reader at least: a declared one that stands in for it says nothing new, and would mean
+    something else as soon as the reader is probed.
     """
+    every = list({(row.question, *_windows(row)): row.signals for row in rows}.values())
     values: dict[str, list[float]] = {}
-    measured = any(row.signals.get("effective_measured") for row in rows)
-    for row in rows:
-        for name, value in row.signals.items():
+    for signals in every:
+        for name, value in signals.items():
             values.setdefault(name, []).append(value)
-    found = (n for n, held in values.items() if len(held) * 2 >= len(rows) and len(set(held)) > 1)
-    return tuple(sorted(n for n in found if measured or not n.startswith("effective_")))
+    measured = any(signals.get("effective_measured") for signals in every)
+    least = max(_SAID_BY, len(every) // _SAID_IN)
+    said = (n for n, held in values.items() if n.startswith(SAID) and least <= len(held) <= len(every) - least)
+    others = (n for n, held in values.items() if len(held) * 2 >= len(every) and len(set(held)) > 1)
+    return tuple(sorted({*said, *(n for n in others if measured or not n.startswith("effective_"))}))
+
+
+def _windows(row: Outcome) -> tuple[float | None, ...]:
+    """What signals say of the reader and not of the question."""
+    return tuple(row.signals.get(name) for name in ("window", "effective_window", "price_prompt"))
 
 
 def _cold(
@@ -134,7 +149,7 @@ def _cold(
 ) -> Predictors:
     _, linear, np = _libraries()
     once = list({row.question: row for row in rows}.values())
-    values = np.array([[row.signals.get(name, np.nan) for name in names] for row in once], dtype=float)
+    values = matrix([row.signals for row in once], names)
     known = ~np.isnan(values)
     centres = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     values = np.where(known, values, centres)
@@ -161,26 +176,47 @@ def _kinds(linear: Any, values: np.ndarray, named: list[str], strength: float) -
     if len(kinds) == 1 or not values.shape[1]:
         shares = [named.count(kind) / len(named) for kind in kinds]
         return kinds, np.log(shares), np.zeros((len(kinds), values.shape[1]))
-    model = linear.LogisticRegression(C=strength, max_iter=500).fit(values, named)
+    model = linear.LogisticRegression(C=min(strength, _SHARED / values.shape[1]), max_iter=500).fit(values, named)
     weights, starts = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
     if len(kinds) == 2:  # the library then keeps one row, of the second kind against the first
         weights, starts = np.vstack([-weights / 2, weights / 2]), np.concatenate([-starts / 2, starts / 2])
     return tuple(map(str, model.classes_)), starts, weights
 
 
-def _line(rows: Sequence[Outcome], arm: str, cold: Predictors) -> Regressor:
+def _crossed(rows: Sequence[Outcome], arms: Sequence[str], made: Predictors, split: Sequence[Sequence[int]]) -> Seen:
+    """Every row's signals, and the cold start's figures from fits without its part.
+
+    Of its own rows a cold start knows the kinds too well: a regressor would trust it more than it deserves on others.
+    """
+    import numpy as np
+
+    near, _ = _seen(made, rows)
+    cold = {arm: np.zeros(len(rows)) for arm in arms}
+    for part in split:
+        out = set(part)
+        there = _cold([row for at, row in enumerate(rows) if at not in out], arms, made.signals)
+        figures = _seen(there, [rows[at] for at in part]).cold
+        for arm in arms:
+            cold[arm][part] = figures[arm]
+    return Seen(near, cold)
+
+
+def _seen(cold: Predictors, rows: Sequence[Outcome]) -> Seen:
+    return seen(cold, [row.signals for row in rows], [row.reader for row in rows])
+
+
+def _line(rows: Sequence[Outcome], arm: str, known: Seen, train: Sequence[int]) -> Regressor:
     """The uncalibrated regressor of one strategy: its points leave a value as it is within 0 and 1."""
     _, linear, np = _libraries()
-    have = [row for row in rows if arm in row.scores]
+    have = [at for at in train if arm in rows[at].scores]
     as_it_is: Points = ((0.0, 0.0), (1.0, 1.0))
     if len(have) < 2:
-        return Regressor(0.0, 1.0, (0.0,) * len(cold.signals), as_it_is)
-    signals = np.array([cold.near(row.signals) for row in have])
-    table = np.array([[cold.cold(row.signals, row.reader)[arm]] for row in have])
+        return Regressor(0.0, 1.0, (0.0,) * known.near.shape[1], as_it_is)
+    signals, table = known.near[have], known.cold[arm][have, None]
     # The cold start's figure is on the scale of scores: spread as the signals are, so that one penalty suits both.
     spread, middle = max(float(table.std()), 1e-6), float(table.mean())
     model = linear.RidgeCV(_PENALTIES).fit(
-        np.hstack([signals, (table - middle) / spread]), [r.scores[arm] for r in have]
+        np.hstack([signals, (table - middle) / spread]), [rows[at].scores[arm] for at in have]
     )
     *weights, on_table = map(float, model.coef_)
     scaled = on_table / spread if spread > 1e-5 else 0.0

@@ -20,6 +20,7 @@ from typing import ClassVar, Final
 from ragctx.errors import ConfigError
 from ragctx.routing import sealed
 from ragctx.routing.lines import Points, ascending, interpolate
+from ragctx.routing.wording import SAID
 
 VERSION = 2
 MEAN = "*"
@@ -82,9 +83,12 @@ class Predictors:
     regressors: Mapping[str, Regressor] = field(default_factory=dict)
 
     def standardised(self, signals: Mapping[str, float]) -> tuple[float, ...]:
-        """The signals as the coefficients take them; one that is not known counts as typical."""
+        """The signals as the coefficients take them; one that is not known counts as typical, a word unsaid as 0."""
         columns = zip(self.signals, self.centres, self.scales, strict=True)
-        return tuple((signals.get(name, centre) - centre) / scale for name, centre, scale in columns)
+        return tuple(
+            (signals.get(name, 0.0 if name.startswith(SAID) else centre) - centre) / scale
+            for name, centre, scale in columns
+        )
 
     def near(self, signals: Mapping[str, float]) -> tuple[float, ...]:
         """The same for regressors: none further from typical than `FARTHEST`."""

@@ -16,8 +16,8 @@ _SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "e
 
 
 @cache
-def _list(name: str) -> frozenset[str]:
-    """One of the lists of `words.toml`."""
+def listed(name: str) -> frozenset[str]:
+    """One of the lists of `words.toml`: stop, english, other."""
     table = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
     return frozenset(table[name].split())
 
@@ -61,7 +61,7 @@ def content_terms(text: str) -> tuple[str, ...]:
         ('notic', 'period', 'leas')
     """
     every = words(text)
-    kept = [word for word in every if word not in _list("stop") and (len(word) > 1 or word.isdigit())]
+    kept = [word for word in every if word not in listed("stop") and (len(word) > 1 or word.isdigit())]
     return tuple(dict.fromkeys(map(stem, kept or every)))
 
 
@@ -76,7 +76,7 @@ def is_english(text: str) -> bool:
         (True, False, True)
     """
     every = words(text)
-    english, other = (sum(word in known for word in every) for known in (_list("english"), _list("other")))
+    english, other = (sum(word in known for word in every) for known in (listed("english"), listed("other")))
     if english or other:
         return english > other
     return text.isascii()

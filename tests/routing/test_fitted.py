@@ -93,6 +93,23 @@ def test_a_signal_that_is_not_known_counts_as_typical() -> None:
     assert far == PREDICTORS.scores({"words": 22.0}, "scripted:test")
 
 
+def test_words_are_looked_at_where_the_policy_goes_by_them(corpus, models, two) -> None:
+    lines = {name: replace(line, weights=(w, 0.0)) for (name, line), w in zip(LONG.items(), (0.2, -0.2), strict=True)}
+    numbers = Predictors(
+        ("says_why", "words"), (0.0, 10.0), (1.0, 4.0), ("any",), (0.0,), ((0.0, 0.0),), TABLE, lines
+    )  # fmt: skip
+    held = policy(predictors=numbers)
+    why, who = (decide(Question(text), corpus, models, two, held) for text in ("Why is it let?", "Who has it?"))
+    assert why.chosen.quality == pytest.approx(0.7)
+    assert who.chosen.quality == pytest.approx(0.5)
+    assert why.signals["says_why"] == 1.0
+    said = [
+        {name for name in made.signals if name.startswith("says_")}
+        for made in (why, who, decide(SHORT, corpus, models, two))
+    ]
+    assert said == [{"says_why"}, set(), set()]
+
+
 @pytest.mark.parametrize(("changes", "said"), [
     ({"lam": -1.0}, "lam: must not be below 0"),
     ({"corrections": {"full": Correction(0.0)}}, "corrections.full: must be above 0"),
