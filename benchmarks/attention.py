@@ -1,4 +1,4 @@
-"""Sparse attention, measured: `python benchmarks/attention.py --model DIR --rows FOLDER [--quick] [--only PART ...] [--json]`.
+"""Sparse attention, measured: `python benchmarks/attention.py --model DIR --rows FOLDER [--quick] [--only PART ...]`.
 
     kernels    our kernel against vLLM's own dense one for CPUs, on the same tensors, in one thread
     errors     our kernel against float64
@@ -66,13 +66,12 @@ def measure(part: str, wanted: argparse.Namespace) -> Figures:
     module: Any = importlib.import_module(f"attention_{part}")
     if part in SLOW:
         found: Figures = module.measure(cells, wanted)
-        return found
+        return _whole(part, found, "not among the lengths and rules that were asked for")
     size = {"quick": "QUICK", "toy": "TOY"}
     name = next((size[each] for each in ("toy", "quick") if getattr(wanted, each)), SIZES[part])
     if part == "kernels" and (why := module.missing()):
         return null(why, *PROMISED[part])
-    found = module.measure(cells, getattr(module, name), wanted.seed)
-    return found | _unpromised(part, found, TOO_LONG)
+    return _whole(part, module.measure(cells, getattr(module, name), wanted.seed), TOO_LONG)
 
 
 SIZES = {"kernels": "CELLS", "errors": "CALLS"}
@@ -89,9 +88,13 @@ def lacking(part: str, wanted: argparse.Namespace) -> str:
     return NO_MODEL if part in ("prefill", "quality") and not wanted.model else ""
 
 
-def _unpromised(part: str, found: Mapping[str, object], why: str) -> Figures:
-    absent = [name for name in PROMISED[part] if name not in found]
-    return null(why, *absent) if absent else {}
+def _whole(part: str, found: Figures, why: str) -> Figures:
+    """A part's figures with nulls for those that were promised and not measured."""
+    absent = null(why, *(name for name in PROMISED[part] if name not in found))
+    reasons: Any = absent.pop("why_null")
+    known: Any = found.get("why_null", {})
+    nulls = reasons | known
+    return found | absent | ({"why_null": nulls} if nulls else {})
 
 
 def also(wanted: argparse.Namespace) -> Figures:

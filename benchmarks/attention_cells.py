@@ -38,7 +38,8 @@ class Cells:
         """What was found, now or before under the same settings.
 
         Args:
-            part: of the benchmark. name: of the cell in it.
+            part: of the benchmark.
+            name: of the cell in it.
             settings: everything that the figures depend on; other settings are another cell.
             measure: takes the figures.
         """

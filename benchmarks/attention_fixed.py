@@ -32,7 +32,8 @@ def fixed(
     """The policy whose mean density is nearest.
 
     Args:
-        length: tokens of the prompt. density: wanted, over 0 to 1.
+        length: tokens of the prompt.
+        density: wanted, over 0 to 1.
         chunk: tokens of a step, where its last rows are dense; 0 is the whole prompt.
         last_rows: how many of them.
         rule: its name and settings but for the budget.

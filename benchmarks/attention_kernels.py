@@ -124,6 +124,7 @@ def of(cell: Cell, seed: int) -> Found:
     first = extents[:1]
     apart = alike(query, pages, (first[0], BlockIndex.dense(first, cell.kv)), theirs(query, pages, first))
     times = taken({"vllm": other, **runs}, cell.rounds, cell.warm)
+    told, flops = times.told(), shape.flops(extents)
     return {
         **asdict(cell),
         "sampled": len(extents),
@@ -131,11 +132,9 @@ def of(cell: Cell, seed: int) -> Found:
         "densities": densities,
         "vs_vllm": {name: times.times(name, "vllm") for name in runs},
         "vs_own_dense": {name: times.times(name, "dense") for name in runs if name != "dense"},
-        "gflops": {
-            name: round(shape.flops(extents) / times.told()["seconds"][name] / 1e9) for name in ("vllm", "dense")
-        },
+        "gflops": {name: round(flops / told["seconds"][name] / 1e9) for name in ("vllm", "dense")},
         "outputs_apart": apart,
-        **times.told(),
+        **told,
     }
 
 
