@@ -72,11 +72,11 @@ def index(extent: Extent, kv: int, tiles: int, seed: int) -> BlockIndex:
     return BlockIndex.chosen([extent], kv, row)
 
 
-def tensors(length: int, shape: Shape) -> tuple[torch.Tensor, Pages]:
+def tensors(length: int, shape: Shape, seed: int = 0) -> tuple[torch.Tensor, Pages]:
     """Queries of a prompt, and pages with its keys and values."""
     import torch
 
-    chance = torch.Generator().manual_seed(length)
+    chance = torch.Generator().manual_seed(length + seed)
     dtype = getattr(torch, shape.dtype)
     query, key, value = (
         torch.randn(length, heads, shape.width, generator=chance).to(dtype)
@@ -184,12 +184,13 @@ def measure(length: int, shape: Shape, wanted: argparse.Namespace) -> dict[str, 
     }
 
 
-def alike(query: torch.Tensor, pages: Pages, work: tuple[Extent, BlockIndex], run: Any) -> None:
-    """What is compared computes the same."""
+def alike(query: torch.Tensor, pages: Pages, work: tuple[Extent, BlockIndex], run: Any) -> float:
+    """What is compared computes the same; by how much it differs at most."""
     extent, dense = work
     found = cpu.attend(query[extent.first : extent.keys], pages, dense).output
     apart = float((found.float() - run()[0].float()).abs().max())
     assert apart < 0.05, f"our output and vLLM's are {apart} apart"
+    return apart
 
 
 def beside(rates: dict[str, float]) -> Iterator[str]:

@@ -78,8 +78,14 @@ def with_stored(result: Figures, stored: Figures) -> Figures:
         result
         | {name: stored[name] for name in taken}
         | {"why_null": {name: why for name, why in nulls.items() if name not in taken}}
-        | {"stored": {name: f"{stored['date']}{of}" for name in taken}}
+        | {"stored": {name: f"{_dated(stored, name)}{of}" for name in taken}}
     )
+
+
+def _dated(stored: Figures, name: str) -> object:
+    """When a stored figure was measured: its part may be older than the whole."""
+    known: Any = stored.get("parts", {})
+    return next((part["date"] for part in known.values() if name in part["figures"]), stored["date"])
 
 
 def written(file: Path, result: Figures) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import attention_table
 import compression_table
 import pruning_table
 import reading_table
@@ -64,6 +65,7 @@ TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {
     "pruning": pruning_table.lines,
     "reading": reading_table.lines,
     "compression": compression_table.lines,
+    "attention": attention_table.lines,
 }
 
 

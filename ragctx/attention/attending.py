@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ragctx.attention.merge import Attended
     from ragctx.attention.positions.segments import Kernel
+    from ragctx.attention.selection.evidence import Evidence
     from ragctx.attention.selection.policy import Sparsity
     from ragctx.attention.vllm.counts import Counts
 
@@ -35,6 +36,8 @@ class Attending:
         dual: positions beyond the training length; None leaves them as they are. rotation: the model's, for those.
         threads: of the compiled kernel; 0 takes as many as torch does.
         counts: what was done so far.
+        measure: tiles of which one query is computed densely too, for the share of attention that the policy keeps
+            (`counts.masses`); 0 measures nothing.
     """
 
     sparse: Sparsity | None = None
@@ -42,6 +45,7 @@ class Attending:
     rotation: Rotation | None = None
     threads: int = 0
     counts: Counts = field(default_factory=lambda: _counts())
+    measure: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -80,12 +84,19 @@ class Attending:
     ) -> BlockIndex | None:
         if self.sparse is None:
             return None
+        seen = self._seen(extent, query, key, layer, scale)
+        index = self.sparse.index([seen])
+        if index is not None:
+            self.counts.measure([seen], index, self.measure)
+        return index
+
+    def _seen(self, extent: Extent, query: torch.Tensor, key: torch.Tensor, layer: int, scale: float) -> Evidence:
         from ragctx.attention.selection.evidence import Evidence, Tensors
 
         seen = Evidence(extent, query, Tensors(key), layer, scale)
         if self.dual is not None and self.rotation is not None:
-            seen = shown(seen, self.dual, self.rotation)
-        return self.sparse.index([seen])
+            return shown(seen, self.dual, self.rotation)
+        return seen
 
     def _attended(self, query: torch.Tensor, held: Rows, index: BlockIndex, scale: float) -> Attended:
         kernel = fitting(query, self.threads)

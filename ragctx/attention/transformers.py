@@ -40,6 +40,7 @@ def install(
     *,
     dual: DualChunk | None = None,
     threads: int = 0,
+    measure: int = 0,
 ) -> Attending:
     """Make a loaded causal model attend by us, until `model.set_attn_implementation("sdpa")`.
 
@@ -48,6 +49,8 @@ def install(
         sparse: the policy, as `Sparsity.of` takes it.
         dual: positions beyond the training length.
         threads: of the compiled kernel; 0 takes as many as torch does.
+        measure: have one query of every so many tiles of 64 computed densely too, and the share of attention that the
+            policy keeps counted for each layer; 0 measures nothing.
 
     Returns:
         What the model attends with; its `counts` tell what was done.
@@ -71,7 +74,7 @@ def install(
             f"{type(model).__name__} caps its scores or learns its sinks: leave it to transformers' `eager`"
         )
     rotation = probed(model) if dual else None
-    attending = Attending(policy(sparse), dual, rotation, threads)
+    attending = Attending(policy(sparse), dual, rotation, threads, measure=measure)
     for module in model.modules():
         if hasattr(module, "layer_idx"):
             _installed[module] = attending

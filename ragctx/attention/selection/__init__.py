@@ -5,7 +5,10 @@ decide at all, adds what is always seen, and makes the index that kernels take.
 """
 
 from ragctx.attention.selection.antidiagonal import Antidiagonal
+from ragctx.attention.selection.centroids import Centroids
+from ragctx.attention.selection.head_table import HeadTable
 from ragctx.attention.selection.hierarchical import Hierarchical
+from ragctx.attention.selection.lazy_layers import LazyLayers
 from ragctx.attention.selection.pooled import Pooled
 from ragctx.attention.selection.quest import Quest
 from ragctx.attention.selection.rule import Rule
@@ -15,7 +18,20 @@ from ragctx.attention.selection.vertical_slash import VerticalSlash
 from ragctx.attention.selection.vote import Vote
 
 RULES: dict[str, type[Rule]] = {
-    rule.name: rule for rule in (Antidiagonal, Hierarchical, Pooled, Quest, Streaming, TopP, VerticalSlash, Vote)
+    rule.name: rule
+    for rule in (
+        Antidiagonal,
+        Centroids,
+        HeadTable,
+        Hierarchical,
+        LazyLayers,
+        Pooled,
+        Quest,
+        Streaming,
+        TopP,
+        VerticalSlash,
+        Vote,
+    )
 }
 """Rules by name."""
 

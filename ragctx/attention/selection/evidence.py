@@ -12,6 +12,8 @@ from ragctx.attention.kernels.held import Pages
 if TYPE_CHECKING:
     import torch
 
+    from ragctx.attention.selection.summaries import Summaries
+
 STRIP = 16
 """Query tiles looked at together: bounds the memory of scores, [heads of a group, tiles, samples, keys]."""
 
@@ -68,11 +70,13 @@ class PagedKeys:
     Attributes:
         pages: of all requests. request: which one.
         count: its keys; 0 takes all that its pages could hold, of which the last may be none.
+        summaries: of the layer's cache, so that steps need not bound all tiles again; None bounds them each time.
     """
 
     pages: Pages
     request: int
     count: int = 0
+    summaries: Summaries | None = None
 
     def rows(self, begin: int, end: int) -> torch.Tensor:
         """See `Keys`."""
@@ -89,6 +93,8 @@ class PagedKeys:
 
     def bounds(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Keys`."""
+        if self.summaries is not None:
+            return self.summaries.bounds(self.pages, self.request, self._count())
         return bounds(self.rows(0, self._count()), BLOCK)
 
     def _count(self) -> int:

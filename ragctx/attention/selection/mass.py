@@ -128,6 +128,13 @@ class Masses:
             figure = self.layers.setdefault(seen.layer, Kept())
             figure.add(shares(seen, place, rows).numpy().astype(np.float64))
 
+    def __add__(self, other: Masses) -> Masses:
+        layers = {
+            layer: self.layers.get(layer, Kept()) + other.layers.get(layer, Kept())
+            for layer in {**self.layers, **other.layers}
+        }
+        return Masses(self.every, layers)
+
     @property
     def all(self) -> Kept:
         """All layers together."""

@@ -11,9 +11,11 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ragctx.attention.index import BlockIndex
+    from ragctx.attention.selection.evidence import Evidence
+    from ragctx.attention.selection.mass import Masses
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Counts:
         dense: calls of vLLM's own attention, by reason.
         computed: tile pairs that our kernel computed. possible: those that dense attention would have.
         seconds: CPU seconds of the process in "selection", "own" and "stock", where the clock is on.
+        masses: the share of attention that sparse calls kept, by layer, where it is measured; else None.
 
     Example:
         >>> both = Counts(sparse=2, computed=10, possible=40) + Counts(sparse=1, computed=10, possible=10)
@@ -40,12 +43,14 @@ class Counts:
     computed: int = 0
     possible: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    masses: Masses | None = None
 
     def __add__(self, other: Counts) -> Counts:
         plain = {name: getattr(self, name) + getattr(other, name) for name in _NAMES}
         names = sorted({*self.seconds, *other.seconds})
         seconds = {name: self.seconds.get(name, 0.0) + other.seconds.get(name, 0.0) for name in names}
-        return Counts(**plain, seconds=seconds)
+        masses = self.masses + other.masses if self.masses and other.masses else self.masses or other.masses
+        return Counts(**plain, seconds=seconds, masses=masses)
 
     @classmethod
     def total(cls, counts: Iterable[Counts]) -> Counts:
@@ -67,6 +72,22 @@ class Counts:
         else:
             self.own += 1
 
+    def measure(self, seen: Sequence[Evidence], index: BlockIndex, every: int) -> None:
+        """Compute a query of every so many tiles densely too, and take in the share of attention that it kept.
+
+        Args:
+            seen: the requests of a call.
+            index: what the policy chose.
+            every: tiles, see `Masses`; 0 measures nothing.
+        """
+        if not every:
+            return
+        from ragctx.attention.selection.mass import Masses
+
+        self.masses = self.masses or Masses(every)
+        for request, each in enumerate(seen):
+            self.masses.measure(each, index, request)
+
     @contextmanager
     def clocked(self, what: str, on: bool) -> Iterator[None]:
         """Add the CPU time of what is done inside."""
@@ -78,7 +99,8 @@ class Counts:
     def told(self) -> dict[str, Any]:
         """As plain values, for a report."""
         plain = {name: getattr(self, name) for name in _NAMES}
-        return plain | {"dense": dict(self.dense), "seconds": self.seconds, "density": round(self.density, 6)}
+        kept = {"kept": self.masses.figures()} if self.masses else {}
+        return plain | {"dense": dict(self.dense), "seconds": self.seconds, "density": round(self.density, 6)} | kept
 
 
 _NAMES = ("sparse", "own", "dense", "computed", "possible")

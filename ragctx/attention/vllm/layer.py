@@ -83,19 +83,23 @@ class Layer:
         if not (step.causal and step.extents):
             return self._left("requests without queries" if step.causal else "attention that is not causal")
         with self.counts.clocked("selection", options.clock):
-            index = self._index(options, step)
+            seen = [] if options.sparse is None else self._evidence(options, step)
+            chosen = None if options.sparse is None else options.sparse.index(seen)
+            index = chosen or self._whole(options, step)
         if index is None:
             return self._left("the policy covers none of the requests")
         with self.counts.clocked("own", options.clock):
             self._attend(options, step, index)
         self.counts.took(index)
+        if chosen is not None:
+            self.counts.measure(seen, chosen, options.measure)
         return True
 
-    def _index(self, options: Options, step: Step) -> BlockIndex | None:
-        index = None if options.sparse is None else options.sparse.index(self._evidence(options, step))
-        if index is None and (options.dense == "own" or _stretched(options, step)):
+    def _whole(self, options: Options, step: Step) -> BlockIndex | None:
+        """The index of everything, where our kernel attends densely."""
+        if options.dense == "own" or _stretched(options, step):
             return dense_index(step.metadata, step.extents, self.heads)
-        return index
+        return None
 
     def _evidence(self, options: Options, step: Step) -> list[Evidence]:
         from ragctx.attention.positions.evidence import shown

@@ -38,6 +38,9 @@ ROWS = (
     Row("hierarchical", {"budget": 256}, {"budget": EVERYTHING}, finds=0),
     Row("quest", {"budget": 256}, {"budget": EVERYTHING}, finds=1),
     Row("vote", {"budget": 256}, {"budget": EVERYTHING}, finds=1),
+    Row("lazy-layers", {"layers": (0, 2), "sinks": 64, "local": 192}, {}, finds=0),
+    Row("head-table", {"table": (((64, 0.1),),) * 3, "sinks": 64}, {}, finds=0),
+    Row("centroids", {"part": 640, "threshold": 2.0}, {"threshold": 0.0}, finds=31),
 )
 
 

@@ -1,0 +1,189 @@
+"""Long texts with things to find in them: eight similar codes, several values, two steps, and the question first.
+
+A haystack holds the needles of all kinds, so that one reading of it serves many questions. Everything is drawn from a
+seed; words and sentences are this benchmark's own.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+NAMES = ("Hannah", "Tomas", "Ines", "Pavel", "Greta", "Oskar", "Mirela", "Jonas", "Salma", "Viktor", "Elin", "Dario")
+TOWNS = ("Kelding", "Harrowby", "Osterlin", "Brannow", "Tillmark", "Quellin", "Sarnford", "Wexholm")
+COLOURS = ("violet", "orange", "crimson", "turquoise", "silver", "brown", "yellow", "black", "pink", "emerald")
+DRAWERS = ("cedar", "marble", "copper", "wicker", "velvet", "oak", "glass", "leather")
+FINDS = ("trumpet", "compass", "teapot", "hammer", "violin", "candle", "telescope", "umbrella")
+WHO = ("The gardener", "Our neighbour", "A student", "The baker", "An old sailor", "The librarian", "Some tourist")
+DID = ("talked about", "forgot", "remembered", "asked for", "complained about", "described", "looked forward to")
+WHAT = ("the rain in the north", "a long train ride", "the new bridge", "bread and cheese", "the price of paint")
+WHEN = ("on Monday", "after lunch", "during the meeting", "before the holidays", "in the evening", "all morning")
+KINDS = ("eight-key", "multi-value", "tracing", "question-first")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a haystack.
+
+    Attributes:
+        kind: one of `KINDS`, or "single". question: its words.
+        answers: what the answer shall name, all of it. others: what it would name if it were wrong.
+    """
+
+    kind: str
+    question: str
+    answers: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+    def score(self, answer: str) -> float:
+        """The share of the answers that are named; 0 where the only answer stands beside a wrong one.
+
+        Example:
+            >>> Asked("eight-key", "?", ("123",), ("456",)).score("It is 123."), Asked("x", "?", ("a", "b")).score("B")
+            (1.0, 0.5)
+        """
+        words = set(re.findall(r"\w+", answer.lower()))
+        if len(self.answers) == 1 and any(other.lower() in words for other in self.others):
+            return 0.0
+        return sum(each.lower() in words for each in self.answers) / len(self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Haystack:
+    """A text and what may be asked about it."""
+
+    text: str
+    asked: tuple[Asked, ...]
+
+    def prompts(self, kinds: Sequence[str], each: int) -> list[tuple[Asked, str]]:
+        """So many questions of each kind, with what is said to the model."""
+        return [(one, said(self.text, one)) for kind in kinds for one in self.of(kind)[:each]]
+
+    def of(self, kind: str) -> list[Asked]:
+        """The questions of a kind."""
+        return [one for one in self.asked if one.kind == kind]
+
+
+def said(text: str, asked: Asked) -> str:
+    """A text and its question; the text first, so that it is read once for all questions, unless that is the point."""
+    if asked.kind == "question-first":
+        return (
+            f"{asked.question}\n\nLook for the answer in these notes:\n\n{text}\n\nNow answer the question from above."
+        )
+    return f"These are notes:\n\n{text}\n\n{asked.question}"
+
+
+def haystack(count: Callable[[str], int], tokens: int, seed: int) -> Haystack:
+    """A haystack with the needles of the battery.
+
+    Args:
+        count: tokens of a text.
+        tokens: of the haystack, at most and nearly.
+        seed: of all that is drawn.
+
+    Example:
+        >>> made = haystack(lambda text: len(text.split()), 900, seed=1)
+        >>> made == haystack(lambda text: len(text.split()), 900, seed=1), len(made.of("eight-key")), len(made.asked)
+        (True, 8, 24)
+    """
+    draw = random.Random(f"battery {seed}")
+    needles, asked = [], []
+    for maker in (_codes, _colours, _drawers):
+        sentences, questions = maker(draw)
+        needles += sentences
+        asked += questions
+    return Haystack(_hidden(needles, count, tokens, draw), tuple(asked))
+
+
+def singles(count: Callable[[str], int], tokens: int, seed: int) -> Haystack:
+    """A haystack with five needles that are nothing like each other, at depths of all fifths."""
+    draw = random.Random(f"singles {seed}")
+    code, year, price = draw.randrange(10_000, 99_999), draw.randrange(1700, 1900), draw.randrange(200, 990)
+    town, tool = draw.choice(TOWNS), draw.choice(FINDS)
+    facts = [
+        (f"The access code of the tower is {code}.", "What is the access code of the tower?", str(code)),
+        (f"The old mill was built in the year {year}.", "In which year was the old mill built?", str(year)),
+        (
+            f"A ticket for the ferry costs {price} crowns.",
+            "How many crowns does a ticket for the ferry cost?",
+            str(price),
+        ),
+        (f"The king was born in the town of {town}.", "In which town was the king born?", town),
+        (f"The thief hid a {tool} under the stairs.", "What did the thief hide under the stairs?", tool),
+    ]
+    draw.shuffle(facts)
+    asked = tuple(Asked("single", f"{question} Answer briefly.", (answer,)) for _, question, answer in facts)
+    return Haystack(_hidden([sentence for sentence, _, _ in facts], count, tokens, draw, shuffled=False), asked)
+
+
+Made = tuple[list[str], list[Asked]]
+
+
+def _codes(draw: random.Random) -> Made:
+    """Eight people and their codes, all of one form."""
+    people = draw.sample(NAMES, 8)
+    codes = [str(code) for code in draw.sample(range(10_000, 99_999), 8)]
+    found: list[Asked] = []
+    for kind in ("eight-key", "question-first"):
+        order = draw.sample(range(8), 8)
+        found += [
+            Asked(
+                kind,
+                f"What is the access code of {people[n]}? Answer with the number only.",
+                (codes[n],),
+                tuple(code for code in codes if code != codes[n]),
+            )
+            for n in order
+        ]
+    return [f"The access code of {name} is {code}." for name, code in zip(people, codes, strict=True)], found
+
+
+def _colours(draw: random.Random) -> Made:
+    """Four towns, each with three flags."""
+    said, asked = [], []
+    for town in draw.sample(TOWNS, 4):
+        colours = draw.sample(COLOURS, 3)
+        said += [f"One of the flags over {town} is {colour}." for colour in colours]
+        question = f"There are three flags over {town}. Which colours do they have? Answer with the three colours."
+        asked.append(Asked("multi-value", question, tuple(colours)))
+    return said, asked
+
+
+def _drawers(draw: random.Random) -> Made:
+    """Four people, what is in whose drawer: who has which drawer, and what lies in that one."""
+    people, drawers, finds = draw.sample(NAMES, 4), draw.sample(DRAWERS, 4), draw.sample(FINDS, 4)
+    said, asked = [], []
+    for name, drawer, find in zip(people, drawers, finds, strict=True):
+        said += [f"The drawer of {name} is the {drawer} drawer.", f"There is a {find} in the {drawer} drawer."]
+        question = f"Find out which drawer is the drawer of {name}, and what there is in it. What is it?"
+        asked.append(Asked("tracing", question, (find,), tuple(each for each in finds if each != find)))
+    return said, asked
+
+
+def _hidden(
+    needles: Sequence[str], count: Callable[[str], int], tokens: int, draw: random.Random, shuffled: bool = True
+) -> str:
+    """Hay of as many sentences as fit, the needles among them: anywhere, or evenly in their order."""
+    sample = [_hay(draw) for _ in range(200)]
+    each = count(" ".join(sample)) / len(sample)
+    room = tokens - count(" ".join(needles))
+    lines = sample + [_hay(draw) for _ in range(int(room / each))]
+    lines = lines[: max(0, int(room / each))]
+    places = range(len(lines) + 1)
+    where = (
+        sorted(draw.choice(places) for _ in needles)
+        if shuffled
+        else [int((n + 0.5) * len(lines) / len(needles)) for n in range(len(needles))]
+    )
+    order = draw.sample(list(needles), len(needles)) if shuffled else needles
+    for place, needle in reversed(list(zip(where, order, strict=True))):
+        lines.insert(place, needle)
+    while count(" ".join(lines)) > tokens and (spare := next((s for s in reversed(lines) if s not in needles), "")):
+        lines.remove(spare)
+    return "\n".join(" ".join(lines[at : at + 8]) for at in range(0, len(lines), 8))
+
+
+def _hay(draw: random.Random) -> str:
+    return f"{draw.choice(WHO)} {draw.choice(DID)} {draw.choice(WHAT)} {draw.choice(WHEN)}."
