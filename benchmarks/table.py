@@ -10,6 +10,7 @@ from pathlib import Path
 import compression_table
 import pruning_table
 import reading_table
+import routing_table
 
 HERE = Path(__file__).parent
 
@@ -64,6 +65,7 @@ TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {
     "pruning": pruning_table.lines,
     "reading": reading_table.lines,
     "compression": compression_table.lines,
+    "routing": routing_table.lines,
 }
 
 
