@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from core import machine
 from parts import Figures, measured, null, resumed, told
-from routing_fits import LENGTHS, Routed, folds, got, routed, share
+from routing_fits import LENGTHS, Routed, by_document, by_domain, folds, got, routed, share
 from routing_rows import ARMS, Row, rows
 
 from ragctx.evaluation import paired_bootstrap
@@ -49,9 +49,9 @@ PLANS = ["plan_error_median", "plan_error_corrected", "matrix"]
 def lara(data: Path, kept: Path, *, parts: int) -> Figures:
     """Every figure of this part."""
     every = rows(data / "lara", kept)
-    by_document, by_domain = folds(every, lambda row: row.outcome.group, parts), folds(every, lambda row: row.domain, 3)
-    ours, cheap = routed(every, by_document, [WANTED, CHEAP])
-    [away] = routed(every, by_domain, [UNSEEN])
+    documents, domains = folds(every, by_document, parts), folds(every, by_domain, 3)
+    ours, cheap = routed(every, documents, [WANTED, CHEAP])
+    [away] = routed(every, domains, [UNSEEN], by_domain)
     at = {length: [i for i, row in enumerate(every) if row.length == length] for length in LENGTHS}
     intervals: dict[str, dict[str, float]] = {}
     for name, one in {"": ours, "cheap_": cheap, "unseen_domain_": away}.items():
@@ -65,8 +65,8 @@ def lara(data: Path, kept: Path, *, parts: int) -> Figures:
         "oracle_gap_closed": round(closed["gain"] / closed["room"], 3),
         "unseen_domain_gain": intervals["unseen_domain"]["gain"],
         "unseen_domain_token_share": intervals["unseen_domain"]["token_share"],
-        "type_accuracy": types(every, by_document),
-        "unseen_domain_type_accuracy": types(every, by_domain),
+        "type_accuracy": types(every, documents),
+        "unseen_domain_type_accuracy": types(every, domains),
         "calibration_error": error(every, ours),
         "unseen_domain_calibration_error": error(every, away),
         **spent(every),

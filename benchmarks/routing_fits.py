@@ -17,6 +17,7 @@ from ragctx.routing.many import scores
 INNER = 3
 LAMBDAS = tuple(np.round(np.arange(0.0, 0.1501, 0.0025), 4))
 LENGTHS = ("32k", "128k")
+Key = Callable[[Row], str]
 Limits = Mapping[str, float]
 """Length -> the most of reading everything's tokens that is aimed at."""
 
@@ -46,15 +47,27 @@ class Routed:
     chosen: list[dict[str, tuple[str, float]]]
 
 
-def routed(every: Sequence[Row], parts: Sequence[np.ndarray], limits: Sequence[Limits]) -> list[Routed]:
-    """The choices at each of the limits; each part's from a fit on the others."""
+def by_document(row: Row) -> str:
+    """The rows of one document are left out together."""
+    return row.outcome.group
+
+
+def by_domain(row: Row) -> str:
+    """The rows of one domain are."""
+    return row.domain
+
+
+def routed(
+    every: Sequence[Row], parts: Sequence[np.ndarray], limits: Sequence[Limits], key: Key = by_document
+) -> list[Routed]:
+    """The choices at each of the limits; each part's from a fit on the others, which are divided by the same key."""
     made = [Routed(np.zeros(len(every), bool), np.zeros((len(every), 2)), []) for _ in limits]
     for part in parts:
         out = set(part.tolist())
         train, test = [row for at, row in enumerate(every) if at not in out], [every[at] for at in part]
-        inner = folds(train, lambda row: row.outcome.group, INNER)
-        tried = {form: crossed(form, train, inner) for form in FORMS}
-        said = {form: predicted(form, train, test) for form in FORMS}
+        inner = folds(train, key, INNER)
+        tried = {form: crossed(form, train, inner, key) for form in FORMS}
+        said = {form: predicted(form, train, test, key) for form in FORMS}
         for result, limit in zip(made, limits, strict=True):
             best = {length: chosen(train, tried, length, limit[length]) for length in limit}
             result.chosen.append(best)
@@ -66,12 +79,16 @@ def routed(every: Sequence[Row], parts: Sequence[np.ndarray], limits: Sequence[L
     return made
 
 
-def predicted(form: str, train: Sequence[Row], test: Sequence[Row]) -> np.ndarray:
-    """Expected score of reading everything and of retrieving, (rows, 2), by the predictors that the product fits."""
+def predicted(form: str, train: Sequence[Row], test: Sequence[Row], key: Key = by_document) -> np.ndarray:
+    """Expected score of reading everything and of retrieving, (rows, 2), by the predictors that the product fits.
+
+    They divide their rows by the same key, unless there is one of its kind only.
+    """
     as_outcome, by_length = FORMS[form]
+    group = key if len({key(row) for row in train}) > 1 else by_document
     said = np.zeros((len(test), 2))
     for lengths in [(length,) for length in LENGTHS] if by_length else [LENGTHS]:
-        known = [as_outcome(row) for row in train if row.length in lengths]
+        known = [replace(as_outcome(row), group=group(row)) for row in train if row.length in lengths]
         at = [place for place, row in enumerate(test) if row.length in lengths]
         if not at:
             continue
@@ -82,12 +99,13 @@ def predicted(form: str, train: Sequence[Row], test: Sequence[Row]) -> np.ndarra
     return said
 
 
-def crossed(form: str, every: Sequence[Row], parts: Sequence[np.ndarray]) -> np.ndarray:
+def crossed(form: str, every: Sequence[Row], parts: Sequence[np.ndarray], key: Key) -> np.ndarray:
     """Predictions of each part from the others."""
     said = np.zeros((len(every), 2))
     for part in parts:
         out = set(part.tolist())
-        said[part] = predicted(form, [r for at, r in enumerate(every) if at not in out], [every[at] for at in part])
+        train = [row for at, row in enumerate(every) if at not in out]
+        said[part] = predicted(form, train, [every[at] for at in part], key)
     return said
 
 
@@ -109,7 +127,7 @@ def folds(every: Sequence[Row], key: Callable[[Row], str], count: int) -> list[n
     names = np.array(sorted({key(row) for row in every}))
     part = {name: at % count for at, name in enumerate(np.random.default_rng(0).permutation(names))}
     of = np.array([part[key(row)] for row in every])
-    return [np.flatnonzero(of == at) for at in range(count)]
+    return [np.flatnonzero(of == at) for at in range(min(count, len(names)))]
 
 
 def takes_all(said: np.ndarray, every: Sequence[Row], lam: float) -> np.ndarray:
