@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "routing.py"
 PROMISED = {
     "lara_32k_gain", "lara_32k_token_share", "lara_128k_gain", "lara_128k_token_share", "oracle_gap_closed",
