@@ -11,6 +11,7 @@ import attention_table
 import compression_table
 import pruning_table
 import reading_table
+import routing_table
 
 HERE = Path(__file__).parent
 
@@ -66,6 +67,7 @@ TABLES: dict[str, Callable[[dict[str, object]], list[str]]] = {
     "reading": reading_table.lines,
     "compression": compression_table.lines,
     "attention": attention_table.lines,
+    "routing": routing_table.lines,
 }
 
 

@@ -10,17 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ragctx.errors import InputError, MissingExtra
-from ragctx.routing.lines import Points
 from ragctx.routing.many import Seen, matrix, seen
-from ragctx.routing.predictors import MEAN, Predictors, Regressor
+from ragctx.routing.predictors import MEAN, Predictors
+from ragctx.routing.regressing import isotonic, line_of
 from ragctx.routing.wording import SAID
 
 if TYPE_CHECKING:
     import numpy as np
 
-_PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 10_000.0)
-_ROWS_A_POINT = 15
-_MOST_POINTS = 20
 _SAID_BY, _SAID_IN = 5, 50
 _SHARED = 5.0
 """Inverse of the penalty on kinds, shared by all signals: the more there are, the more each is held back."""
@@ -80,18 +77,15 @@ def fit_calibrated(rows: Sequence[Outcome], names: Sequence[str], *, folds: int 
     arms = _checked(rows)
     made, split = _cold(rows, arms, names), parts(rows, folds, seed)
     known = _crossed(rows, arms, made, split)
-    held: dict[str, list[tuple[float, float]]] = {arm: [] for arm in arms}
-    for part in split:
-        out = set(part)
-        train = [at for at in range(len(rows)) if at not in out]
-        for arm in arms:
-            line, test = _line(rows, arm, known, train), [at for at in part if arm in rows[at].scores]
-            raw = known.near[test] @ np.array(line.weights) + line.intercept + line.cold * known.cold[arm][test]
-            said = np.clip(raw, 0.0, 1.0)  # as the points of an uncalibrated line have it
-            held[arm] += [(float(one), rows[at].scores[arm]) for at, one in zip(test, said, strict=True)]
-    points = {arm: _isotonic(np.array(pairs)) for arm, pairs in held.items() if pairs}
-    lines = {arm: replace(_line(rows, arm, known, range(len(rows))), points=p) for arm, p in points.items()}
-    fitted = replace(made, regressors=lines)
+    lines, held = {}, {}
+    for arm in arms:
+        have = [at for at, row in enumerate(rows) if arm in row.scores]
+        of = {at: place for place, at in enumerate(have)}
+        inside = [[of[at] for at in part if at in of] for part in split]
+        line, said = line_of(known.near[have], known.cold[arm][have], [rows[at].scores[arm] for at in have], inside)
+        lines[arm], held[arm] = line, [(one, rows[at].scores[arm]) for at, one in zip(have, said, strict=True)]
+    points = {arm: isotonic(np.array(pairs)) for arm, pairs in held.items() if pairs}
+    fitted = replace(made, regressors={arm: replace(lines[arm], points=p) for arm, p in points.items()})
     fitted.check("the fitted policy")
     return fitted
 
@@ -203,41 +197,6 @@ def _crossed(rows: Sequence[Outcome], arms: Sequence[str], made: Predictors, spl
 
 def _seen(cold: Predictors, rows: Sequence[Outcome]) -> Seen:
     return seen(cold, [row.signals for row in rows], [row.reader for row in rows])
-
-
-def _line(rows: Sequence[Outcome], arm: str, known: Seen, train: Sequence[int]) -> Regressor:
-    """The uncalibrated regressor of one strategy: its points leave a value as it is within 0 and 1."""
-    _, linear, np = _libraries()
-    have = [at for at in train if arm in rows[at].scores]
-    as_it_is: Points = ((0.0, 0.0), (1.0, 1.0))
-    if len(have) < 2:
-        return Regressor(0.0, 1.0, (0.0,) * known.near.shape[1], as_it_is)
-    signals, table = known.near[have], known.cold[arm][have, None]
-    # The cold start's figure is on the scale of scores: spread as the signals are, so that one penalty suits both.
-    spread, middle = max(float(table.std()), 1e-6), float(table.mean())
-    model = linear.RidgeCV(_PENALTIES).fit(
-        np.hstack([signals, (table - middle) / spread]), [rows[at].scores[arm] for at in have]
-    )
-    *weights, on_table = map(float, model.coef_)
-    scaled = on_table / spread if spread > 1e-5 else 0.0
-    return Regressor(float(model.intercept_) - scaled * middle, scaled, tuple(weights), as_it_is)
-
-
-def _isotonic(pairs: np.ndarray) -> Points:
-    """Raw value to score by isotonic regression over bins of rows: single ones would be learnt by heart."""
-    import numpy as np
-    from sklearn.isotonic import IsotonicRegression
-
-    ordered = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    least = 2 if len(ordered) >= _ROWS_A_POINT else 1
-    bins = np.array_split(ordered, max(least, min(_MOST_POINTS, len(ordered) // _ROWS_A_POINT)))
-    at, score, many = (np.array(v) for v in zip(*((b[:, 0].mean(), b[:, 1].mean(), len(b)) for b in bins), strict=True))
-    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(at, score, sample_weight=many)
-    points: list[tuple[float, float]] = []
-    for x, y in zip(map(float, at), map(float, fitted), strict=True):
-        if not points or x > points[-1][0] + 1e-9:
-            points.append((x, min(1.0, max(0.0, y))))
-    return tuple(points)
 
 
 def _libraries() -> tuple[Any, Any, Any]:
