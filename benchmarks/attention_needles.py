@@ -14,7 +14,6 @@ from dataclasses import dataclass
 NAMES = ("Hannah", "Tomas", "Ines", "Pavel", "Greta", "Oskar", "Mirela", "Jonas", "Salma", "Viktor", "Elin", "Dario")
 TOWNS = ("Kelding", "Harrowby", "Osterlin", "Brannow", "Tillmark", "Quellin", "Sarnford", "Wexholm")
 COLOURS = ("violet", "orange", "crimson", "turquoise", "silver", "brown", "yellow", "black", "pink", "emerald")
-DRAWERS = ("cedar", "marble", "copper", "wicker", "velvet", "oak", "glass", "leather")
 FINDS = ("trumpet", "compass", "teapot", "hammer", "violin", "candle", "telescope", "umbrella")
 WHO = ("The gardener", "Our neighbour", "A student", "The baker", "An old sailor", "The librarian", "Some tourist")
 DID = ("talked about", "forgot", "remembered", "asked for", "complained about", "described", "looked forward to")
@@ -86,7 +85,7 @@ def haystack(count: Callable[[str], int], tokens: int, seed: int) -> Haystack:
     Example:
         >>> made = haystack(lambda text: len(text.split()), 900, seed=1)
         >>> made == haystack(lambda text: len(text.split()), 900, seed=1), len(made.of("eight-key")), len(made.asked)
-        (True, 8, 24)
+        (True, 8, 22)
     """
     draw = random.Random(f"battery {seed}")
     needles, asked = [], []
@@ -141,9 +140,9 @@ def _codes(draw: random.Random) -> Made:
 
 
 def _colours(draw: random.Random) -> Made:
-    """Four towns, each with three flags."""
+    """Two towns, each with three flags."""
     said, asked = [], []
-    for town in draw.sample(TOWNS, 4):
+    for town in draw.sample(TOWNS, 2):
         colours = draw.sample(COLOURS, 3)
         said += [f"One of the flags over {town} is {colour}." for colour in colours]
         question = f"There are three flags over {town}. Which colours do they have? Answer with the three colours."
@@ -153,11 +152,11 @@ def _colours(draw: random.Random) -> Made:
 
 def _drawers(draw: random.Random) -> Made:
     """Four people, what is in whose drawer: who has which drawer, and what lies in that one."""
-    people, drawers, finds = draw.sample(NAMES, 4), draw.sample(DRAWERS, 4), draw.sample(FINDS, 4)
+    people, drawers, finds = draw.sample(NAMES, 4), draw.sample(range(100, 999), 4), draw.sample(FINDS, 4)
     said, asked = [], []
     for name, drawer, find in zip(people, drawers, finds, strict=True):
-        said += [f"The drawer of {name} is the {drawer} drawer.", f"There is a {find} in the {drawer} drawer."]
-        question = f"Find out which drawer is the drawer of {name}, and what there is in it. What is it?"
+        said += [f"The drawer of {name} has the number {drawer}.", f"Drawer number {drawer} contains a {find}."]
+        question = f"What is in the drawer of {name}? Answer in this form: Drawer number ... contains a ..."
         asked.append(Asked("tracing", question, (find,), tuple(each for each in finds if each != find)))
     return said, asked
 
