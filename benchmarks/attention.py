@@ -38,6 +38,7 @@ PROMISED: Mapping[str, Sequence[str]] = {
     "quality": ("policy_quality_gap", "kept_mass_p5", "quality_pairs"),
     "positions": ("dual_16k_share", "dual_32k_share"),
 }
+CHUNKS = [2048, 0]
 SLOW = ("prefill", "quality", "positions")
 
 
@@ -51,18 +52,17 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lengths", type=int, nargs="+", help="tokens, of prefill, quality and positions")
     parser.add_argument("--rules", nargs="+", help="of quality; all, and auto, by default")
-    parser.add_argument("--chunks", type=int, nargs="+", default=[2048, 0], help="of quality; 0 is the whole prompt")
+    parser.add_argument("--chunks", type=int, nargs="+", default=CHUNKS, help="of quality; 0 is the whole prompt")
     parser.add_argument("--quick", action="store_true", help="fewer chunks and rounds, slow parts from the stored run")
     parser.add_argument("--toy", action="store_true", help="tiny sizes, which only show that everything runs")
     parser.add_argument("--json", action="store_true", help="one line")
     return parser.parse_args(arguments)
 
 
-def measure(part: str, wanted: argparse.Namespace) -> Figures:
+def measure(part: str, wanted: argparse.Namespace, cells: Cells) -> Figures:
     """A part's figures, or nulls with the reason."""
     if why := lacking(part, wanted):
         return null(why, *PROMISED[part])
-    cells = Cells(wanted.rows, wanted.resume, also(wanted))
     module: Any = importlib.import_module(f"attention_{part}")
     if part in SLOW:
         found: Figures = module.measure(cells, wanted)
@@ -106,12 +106,10 @@ def command(wanted: argparse.Namespace) -> str:
     """How to get the same again, without this machine's paths."""
     told = ["python benchmarks/attention.py"]
     told += [f"--{name} {name.upper()}" for name in ("model", "rows") if getattr(wanted, name)]
-    told += [f"--{name} {' '.join(map(str, getattr(wanted, name)))}" for name in MANY if getattr(wanted, name)]
+    many = {name: getattr(wanted, name) for name in ("only", "lengths", "rules", "chunks")}
+    told += [f"--{name} {' '.join(map(str, each))}" for name, each in many.items() if each and each is not CHUNKS]
     told += [f"--seed {wanted.seed}"] if wanted.seed else []
     return " ".join(told + [f"--{name}" for name in ("quick", "toy", "resume") if getattr(wanted, name)])
-
-
-MANY = ("only", "lengths", "rules", "chunks")
 
 
 def begun(wanted: argparse.Namespace) -> dict[str, Any]:
@@ -127,8 +125,16 @@ def main() -> None:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     wanted = options()
     names = tuple(PROMISED)
+    stamp = also(wanted)
+    cells = {name: Cells(wanted.rows, wanted.resume, stamp) for name in names}
     result = parts.measured(
-        wanted, begun(wanted), names, lambda name: measure(name, wanted), PROMISED, STORED, lambda _: also(wanted)
+        wanted,
+        begun(wanted),
+        names,
+        lambda name: measure(name, wanted, cells[name]),
+        PROMISED,
+        STORED,
+        lambda name: stamp | {"date": cells[name].measured},
     )
     parts.told(wanted, result)
 

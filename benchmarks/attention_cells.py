@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -28,11 +28,13 @@ class Cells:
         folder: of their files; nothing is kept where there is none.
         resume: whether a cell that was measured with the same settings is taken as it is.
         stamp: what is told of every cell that is measured: command, seed, machine.
+        dates: the days on which what was asked for was measured.
     """
 
     folder: Path | None = None
     resume: bool = False
     stamp: Mapping[str, object] | None = None
+    dates: set[str] = field(default_factory=set)
 
     def cell(self, part: str, name: str, settings: Mapping[str, object], measure: Callable[[], Found]) -> Found:
         """What was found, now or before under the same settings.
@@ -45,9 +47,12 @@ class Cells:
         """
         file = self.file(part, name, settings)
         if file is not None and self.resume and file.exists():
-            return dict(json.loads(file.read_text("utf-8"))["found"])
+            kept = json.loads(file.read_text("utf-8"))
+            self.dates.add(kept["date"])
+            return dict(kept["found"])
         start = time.perf_counter()
         found = measure()
+        self.dates.add(str(date.today()))
         seconds = round(time.perf_counter() - start, 1)
         print(f"{part} {name}: {seconds} s", file=sys.stderr, flush=True)
         if file is not None:
@@ -55,6 +60,11 @@ class Cells:
             how = {"part": part, "name": name, "settings": dict(settings), "date": str(date.today()), "wall_s": seconds}
             written(file, how | dict(self.stamp or {}) | {"found": found})
         return found
+
+    @property
+    def measured(self) -> str:
+        """The day, or the first and the last one."""
+        return " to ".join(sorted({min(self.dates), max(self.dates)})) if self.dates else str(date.today())
 
     def known(self, part: str, name: str, settings: Mapping[str, object]) -> bool:
         """Whether a cell need not be measured again."""

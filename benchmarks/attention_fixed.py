@@ -41,7 +41,7 @@ def fixed(
     Example:
         >>> made = fixed(32768, 0.12)
         >>> made.policy.rule.budget, round(made.density, 3)
-        (1984, 0.12)
+        (1984, 0.121)
     """
     tiles = -(-length // BLOCK)
     found = min(

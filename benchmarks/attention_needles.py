@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 NAMES = ("Hannah", "Tomas", "Ines", "Pavel", "Greta", "Oskar", "Mirela", "Jonas", "Salma", "Viktor", "Elin", "Dario")
 TOWNS = ("Kelding", "Harrowby", "Osterlin", "Brannow", "Tillmark", "Quellin", "Sarnford", "Wexholm")
 COLOURS = ("violet", "orange", "crimson", "turquoise", "silver", "brown", "yellow", "black", "pink", "emerald")
-DRAWERS = ("cedar", "marble", "copper", "wicker", "velvet", "oak", "glass", "leather")
 FINDS = ("trumpet", "compass", "teapot", "hammer", "violin", "candle", "telescope", "umbrella")
 WHO = ("The gardener", "Our neighbour", "A student", "The baker", "An old sailor", "The librarian", "Some tourist")
 DID = ("talked about", "forgot", "remembered", "asked for", "complained about", "described", "looked forward to")
@@ -86,11 +85,11 @@ def haystack(count: Callable[[str], int], tokens: int, seed: int) -> Haystack:
     Example:
         >>> made = haystack(lambda text: len(text.split()), 900, seed=1)
         >>> made == haystack(lambda text: len(text.split()), 900, seed=1), len(made.of("eight-key")), len(made.asked)
-        (True, 8, 24)
+        (True, 8, 22)
     """
     draw = random.Random(f"battery {seed}")
     needles, asked = [], []
-    for maker in (_codes, _colours, _drawers):
+    for maker in (_codes, _colours):
         sentences, questions = maker(draw)
         needles += sentences
         asked += questions
@@ -122,43 +121,35 @@ Made = tuple[list[str], list[Asked]]
 
 
 def _codes(draw: random.Random) -> Made:
-    """Eight people and their codes, all of one form."""
-    people = draw.sample(NAMES, 8)
-    codes = [str(code) for code in draw.sample(range(10_000, 99_999), 8)]
-    found: list[Asked] = []
+    """Eight people and their codes, all of one form; and the others' neighbours, whose codes take two steps."""
+    people = draw.sample(NAMES, len(NAMES))
+    codes = dict(zip(people[:8], map(str, draw.sample(range(10_000, 99_999), 8)), strict=True))
+    said = [f"The access code of {name} is {code}." for name, code in codes.items()]
+    asked = []
     for kind in ("eight-key", "question-first"):
-        order = draw.sample(range(8), 8)
-        found += [
-            Asked(
-                kind,
-                f"What is the access code of {people[n]}? Answer with the number only.",
-                (codes[n],),
-                tuple(code for code in codes if code != codes[n]),
-            )
-            for n in order
-        ]
-    return [f"The access code of {name} is {code}." for name, code in zip(people, codes, strict=True)], found
+        for name in draw.sample(people[:8], 8):
+            question = f"What is the access code of {name}? Answer with the number only."
+            asked.append(_code(kind, question, name, codes))
+    for name, neighbour in zip(people[8:], draw.sample(people[:8], 4), strict=True):
+        said.append(f"The neighbour of {name} is {neighbour}.")
+        form = f"The neighbour of {name} is ... The access code of ... is ..."
+        question = f"What is the access code of the neighbour of {name}? Answer in two sentences of this form: {form}"
+        asked.append(_code("tracing", question, neighbour, codes))
+    return said, asked
+
+
+def _code(kind: str, question: str, name: str, codes: Mapping[str, str]) -> Asked:
+    return Asked(kind, question, (codes[name],), tuple(code for other, code in codes.items() if other != name))
 
 
 def _colours(draw: random.Random) -> Made:
-    """Four towns, each with three flags."""
+    """Two towns, each with three flags."""
     said, asked = [], []
-    for town in draw.sample(TOWNS, 4):
+    for town in draw.sample(TOWNS, 2):
         colours = draw.sample(COLOURS, 3)
         said += [f"One of the flags over {town} is {colour}." for colour in colours]
         question = f"There are three flags over {town}. Which colours do they have? Answer with the three colours."
         asked.append(Asked("multi-value", question, tuple(colours)))
-    return said, asked
-
-
-def _drawers(draw: random.Random) -> Made:
-    """Four people, what is in whose drawer: who has which drawer, and what lies in that one."""
-    people, drawers, finds = draw.sample(NAMES, 4), draw.sample(DRAWERS, 4), draw.sample(FINDS, 4)
-    said, asked = [], []
-    for name, drawer, find in zip(people, drawers, finds, strict=True):
-        said += [f"The drawer of {name} is the {drawer} drawer.", f"There is a {find} in the {drawer} drawer."]
-        question = f"Find out which drawer is the drawer of {name}, and what there is in it. What is it?"
-        asked.append(Asked("tracing", question, (find,), tuple(each for each in finds if each != find)))
     return said, asked
 
 

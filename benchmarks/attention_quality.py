@@ -14,6 +14,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import attention_calibrated
 import numpy as np
 from attention_cells import Cells, Found
 from attention_clock import rounded
@@ -64,7 +65,7 @@ def policies(only: Sequence[str] | None, toy: bool = False) -> dict[str, Sparsit
         "dense": None,
         "auto": Sparsity.of({"gate": 256, "budget": 128} if toy else "auto"),
     }
-    for rule in sorted(RULES):
+    for rule in sorted({*RULES} - {*attention_calibrated.RULES}):
         size = "local" if rule == "streaming" else "budget"
         sized = any(field.name == size for field in fields(RULES[rule]))  # type: ignore[arg-type]
         for budget in ((128,) if toy else (1024, 2048)) if sized else (0,):
@@ -80,6 +81,7 @@ def measure(cells: Cells, wanted: argparse.Namespace) -> Found:
     rows: list[Found] = []
     for chunk in [128 if wanted.toy and chunk else chunk for chunk in wanted.chunks]:
         shelf = _Shelf(wanted.model, max(length.tokens for length in lengths), chunk)
+        named |= _calibrated(cells, shelf, wanted)
         for length, name, seed, policy in _plan(lengths, named, wanted.seed):
             fingerprint = policy.fingerprint if policy else "dense"
             settings = asdict(length) | {"chunk": chunk, "policy": fingerprint, "haystack": seed, "model": shelf.model}
@@ -89,6 +91,18 @@ def measure(cells: Cells, wanted: argparse.Namespace) -> Found:
             rows.append(told | found)
         shelf.close()
     return figures(rows)
+
+
+def _calibrated(cells: Cells, shelf: _Shelf, wanted: argparse.Namespace) -> dict[str, Sparsity | None]:
+    """The rules that know the model beforehand, if they are asked for."""
+    if wanted.rules and not {*wanted.rules} & {*attention_calibrated.RULES}:
+        return {}
+    lengths = (600, 900) if wanted.toy else attention_calibrated.LENGTHS
+    measure = partial(attention_calibrated.calibrated, shelf.rig, lengths)
+    settings = {"model": shelf.model, "lengths": lengths, "share": attention_calibrated.SHARE}
+    found = cells.cell("quality", "calibration", settings | {"lazy": attention_calibrated.LAZY}, measure)
+    made = attention_calibrated.policies(found, 256 if wanted.toy else GATE)
+    return {name: policy for name, policy in made.items() if not wanted.rules or name in wanted.rules}
 
 
 Planned = tuple[Length, str, int, Sparsity | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import subprocess
 import sys
@@ -44,6 +45,18 @@ def test_a_cell_is_measured_once_under_its_settings(tmp_path):
     [kept] = [json.loads(file.read_text()) for file in tmp_path.glob("p-n-*.json") if '"size": 1' in file.read_text()]
     assert kept["found"] == {"value": 1}
     assert {"command", "seed", "machine", "date", "settings", "wall_s"} <= set(kept)
+    assert cells.measured == kept["date"]
+
+
+def test_what_is_taken_from_a_kept_cell_has_the_day_it_was_measured_on(tmp_path):
+    attention_cells.Cells(tmp_path).cell("p", "n", {}, dict)
+    [file] = tmp_path.iterdir()
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"date": "2026-01-02"}))
+    later = attention_cells.Cells(tmp_path, resume=True)
+    later.cell("p", "n", {}, dict)
+    assert later.measured == "2026-01-02"
+    later.dates.add("2026-01-05")
+    assert later.measured == "2026-01-02 to 2026-01-05"
 
 
 def test_without_resume_a_cell_is_measured_again_and_without_a_folder_none_is_kept(tmp_path):
@@ -100,6 +113,13 @@ def test_the_density_that_is_asked_for_at_full_size_is_met():
     assert attention_fixed.fixed(32768, 0.12).density == pytest.approx(0.12, abs=0.002)
     assert attention_fixed.fixed(131072, 0.03).density == pytest.approx(0.03, abs=0.0005)
     assert attention_fixed.fixed(16384, 0.12, chunk=2048, last_rows=64).density == pytest.approx(0.12, abs=0.004)
+
+
+@pytest.mark.parametrize("module", [attention_clock, attention_fixed, attention_prefill])
+def test_examples_in_docstrings_are_right(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
 
 
 def test_the_ceiling_is_reached_where_only_attention_got_faster_by_the_kernels_own_factor():
@@ -165,7 +185,7 @@ def test_every_figure_of_the_kernels_has_its_cell():
 def test_a_part_that_cannot_run_tells_why_and_quick_takes_it_from_the_stored_run():
     wanted = attention.options(["--quick"])
     assert attention.lacking("quality", wanted)
-    nulls = attention.measure("quality", wanted)
+    nulls = attention.measure("quality", wanted, attention_cells.Cells())
     assert set(attention.PROMISED["quality"]) == set(nulls["why_null"])
     stored = {
         "date": "2026-02-02",
@@ -181,7 +201,7 @@ def test_a_part_that_cannot_run_tells_why_and_quick_takes_it_from_the_stored_run
 def test_the_command_is_told_without_paths():
     wanted = attention.options(["--model", "/a/b", "--rows", "/c", "--only", "prefill", "--seed", "2"])
     told = attention.command(wanted)
-    assert told == "python benchmarks/attention.py --model MODEL --rows ROWS --only prefill --chunks 2048 0 --seed 2"
+    assert told == "python benchmarks/attention.py --model MODEL --rows ROWS --only prefill --seed 2"
 
 
 def test_parts_that_are_not_asked_for_stay_in_the_store(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import sys
 from pathlib import Path
 
@@ -36,8 +37,14 @@ def test_what_is_asked_stands_in_the_text_once(seed):
         town = asked.question.split("over ")[1].split(".")[0]
         assert all(f"One of the flags over {town} is {colour}." in made.text for colour in asked.answers)
     for asked in made.of("tracing"):
-        drawer = made.text.split(f"The drawer of {asked.question.split('drawer of ')[1].split(',')[0]} is the ")[1]
-        assert f"There is a {asked.answers[0]} in the {drawer.split(' ')[0]} drawer." in made.text
+        name = asked.question.split("neighbour of ")[1].split("?")[0]
+        neighbour = made.text.split(f"The neighbour of {name} is ")[1].split(".")[0]
+        assert f"The access code of {neighbour} is {asked.answers[0]}." in made.text
+        assert f"The access code of {name}" not in made.text  # one step does not lead there
+
+
+def test_examples_in_docstrings_are_right():
+    assert doctest.testmod(needles) == doctest.TestResults(0, 3)
 
 
 def test_needles_are_spread_over_the_text():

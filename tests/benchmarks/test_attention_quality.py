@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 pytest.importorskip("torch", reason="needs the extra local")
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT)]
 
+import attention_calibrated as calibrated  # noqa: E402
 import attention_quality as quality  # noqa: E402
 
 from ragctx.attention import Extent  # noqa: E402
@@ -103,7 +104,7 @@ def test_a_watched_policy_chooses_the_same_and_measures_rows_that_may_be_sparse(
 def test_every_rule_is_asked_beside_dense_attention_and_auto():
     named = quality.policies(None)
     assert named["dense"] is None
-    assert all(any(name.startswith(rule) for name in named) for rule in quality.RULES)
+    assert all(any(name.startswith(rule) for name in named) for rule in {*quality.RULES} - {*calibrated.RULES})
     assert named["pooled-1024"].rule.budget == 1024
     assert named["streaming-2048"].rule.local == 2048
     assert set(quality.policies(["auto"])) == {"dense", "auto"}
@@ -111,3 +112,28 @@ def test_every_rule_is_asked_beside_dense_attention_and_auto():
     assert {name for length, name, _, _ in planned if length.tokens > 8192} == {"dense", "auto"}
     pairs = sum((3 * length.after + length.before) for length, name, _, _ in planned if name == "auto")
     assert pairs >= 200
+
+
+def test_rules_that_know_the_model_are_made_from_what_calibration_kept():
+    import torch
+
+    from ragctx.attention.selection.evidence import Evidence, TensorKeys
+
+    collecting = calibrated.Collecting()
+    for begin in (0, 1024):  # two chunks: the last one counts
+        for layer in (0, 1):
+            seen = Evidence(
+                Extent(1024, begin + 1024),
+                torch.randn(1024, 4, 16),
+                TensorKeys(torch.randn(begin + 1024, 2, 16)),
+                layer,
+            )
+            assert collecting.index([seen]) is None
+    assert {layer: (each.extent.first, each.extent.keys) for layer, each in collecting.layers.items()} == {
+        0: (1984, 2048),
+        1: (1984, 2048),
+    }
+    found = {"layers": [1], "table": [[[0.0, 0.5], [64.0, 0.0]]] * 2}
+    made = calibrated.policies(found, gate=128)
+    assert made["lazy-layers"].rule.layers == (1,)
+    assert made["head-table"].rule.table == (((0.0, 0.5), (64.0, 0.0)),) * 2
