@@ -82,7 +82,7 @@ class Extract:
     candidates: int = 30
     answers: int = 3
     sure: float = 0.3
-    sentence: float = 0.3
+    sentence: float = 0.25
     support: float = 0.5
     close: float = 0.5
     templates: Templates = field(default_factory=shipped)
