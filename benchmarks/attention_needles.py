@@ -142,7 +142,7 @@ def _neighbours(draw: random.Random) -> Made:
     for name, neighbour in zip(people[:4], people[4:], strict=True):
         said += [f"The neighbour of {name} is {neighbour}.", f"The pet of {neighbour} is a {pets[neighbour]}."]
         form = f"The neighbour of {name} is ... The pet of ... is a ..."
-        question = f"Which pet has the neighbour of {name}? Answer in two sentences of this form: {form}"
+        question = f"Who is the neighbour of {name}, and what is the pet of that neighbour? Answer in this form: {form}"
         asked.append(Asked("tracing", question, (pets[neighbour],), _but(pets, neighbour)))
     return said, asked
 
