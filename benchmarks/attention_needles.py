@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 NAMES = ("Hannah", "Tomas", "Ines", "Pavel", "Greta", "Oskar", "Mirela", "Jonas", "Salma", "Viktor", "Elin", "Dario")
+OTHERS = ("Bruno", "Clara", "Felix", "Nadia", "Hugo", "Lena", "Rafael", "Sofia", "Emil", "Tilda")
+PETS = ("parrot", "rabbit", "hedgehog", "turtle", "goat", "donkey", "ferret", "lizard")
 TOWNS = ("Kelding", "Harrowby", "Osterlin", "Brannow", "Tillmark", "Quellin", "Sarnford", "Wexholm")
 COLOURS = ("violet", "orange", "crimson", "turquoise", "silver", "brown", "yellow", "black", "pink", "emerald")
 FINDS = ("trumpet", "compass", "teapot", "hammer", "violin", "candle", "telescope", "umbrella")
@@ -89,7 +91,7 @@ def haystack(count: Callable[[str], int], tokens: int, seed: int) -> Haystack:
     """
     draw = random.Random(f"battery {seed}")
     needles, asked = [], []
-    for maker in (_codes, _colours):
+    for maker in (_codes, _colours, _neighbours):
         sentences, questions = maker(draw)
         needles += sentences
         asked += questions
@@ -121,25 +123,32 @@ Made = tuple[list[str], list[Asked]]
 
 
 def _codes(draw: random.Random) -> Made:
-    """Eight people and their codes, all of one form; and the others' neighbours, whose codes take two steps."""
-    people = draw.sample(NAMES, len(NAMES))
-    codes = dict(zip(people[:8], map(str, draw.sample(range(10_000, 99_999), 8)), strict=True))
-    said = [f"The access code of {name} is {code}." for name, code in codes.items()]
+    """Eight people and their codes, all of one form."""
+    people = draw.sample(NAMES, 8)
+    codes = dict(zip(people, map(str, draw.sample(range(10_000, 99_999), 8)), strict=True))
     asked = []
     for kind in ("eight-key", "question-first"):
-        for name in draw.sample(people[:8], 8):
+        for name in draw.sample(people, 8):
             question = f"What is the access code of {name}? Answer with the number only."
-            asked.append(_code(kind, question, name, codes))
-    for name, neighbour in zip(people[8:], draw.sample(people[:8], 4), strict=True):
-        said.append(f"The neighbour of {name} is {neighbour}.")
-        form = f"The neighbour of {name} is ... The access code of ... is ..."
-        question = f"What is the access code of the neighbour of {name}? Answer in two sentences of this form: {form}"
-        asked.append(_code("tracing", question, neighbour, codes))
+            asked.append(Asked(kind, question, (codes[name],), _but(codes, name)))
+    return [f"The access code of {name} is {code}." for name, code in codes.items()], asked
+
+
+def _neighbours(draw: random.Random) -> Made:
+    """Four people whose neighbours have pets: two steps, by names that have no codes."""
+    people = draw.sample(OTHERS, 8)
+    pets = dict(zip(people[4:], draw.sample(PETS, 4), strict=True))
+    said, asked = [], []
+    for name, neighbour in zip(people[:4], people[4:], strict=True):
+        said += [f"The neighbour of {name} is {neighbour}.", f"The pet of {neighbour} is a {pets[neighbour]}."]
+        form = f"The neighbour of {name} is ... The pet of ... is a ..."
+        question = f"Who is the neighbour of {name}, and what is the pet of that neighbour? Answer in this form: {form}"
+        asked.append(Asked("tracing", question, (pets[neighbour],), _but(pets, neighbour)))
     return said, asked
 
 
-def _code(kind: str, question: str, name: str, codes: Mapping[str, str]) -> Asked:
-    return Asked(kind, question, (codes[name],), tuple(code for other, code in codes.items() if other != name))
+def _but(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(value for other, value in values.items() if other != name)
 
 
 def _colours(draw: random.Random) -> Made:

@@ -247,3 +247,19 @@ def test_the_script_runs_at_toy_sizes(tmp_path):
     assert {"command", "seed", "date", "machine", "figures"} <= set(part)
     assert json.loads(store.read_text())["parts"].keys() == {"errors"}
     assert list(tmp_path.glob("errors-*.json"))
+
+
+def test_quick_names_every_figure_that_it_promises_null_or_not(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(attention_errors, "QUICK", attention_errors.TOY)
+    monkeypatch.setattr(attention, "STORED", tmp_path / "none.json")
+    monkeypatch.setattr(sys, "argv", ["attention.py", "--quick", "--json"])
+    monkeypatch.setattr(attention, "find_spec", lambda name: None if name == "vllm" else object())
+    if not libraries.running():
+        pytest.skip("no compiled kernel here")
+    attention.main()
+    result = json.loads(capsys.readouterr().out)
+    names = {name for each in attention.PROMISED.values() for name in each}
+    assert names <= set(result)
+    assert result["max_error_f32"] <= 1e-5
+    absent = {name for name in names if result[name] is None}
+    assert absent == set(result["why_null"]) == names - {"max_error_f32", "max_error_bf16"}
