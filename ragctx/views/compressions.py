@@ -13,7 +13,7 @@ from rich.text import Text
 from ragctx.types import Context, Passage, Span
 from ragctx.views.numbers import count, share, whole
 from ragctx.views.page import e, notes, wrap
-from ragctx.views.text import DIM, STRONG, hanging
+from ragctx.views.text import DIM, STRONG, hanging, whole_words
 from ragctx.views.text import notes as told
 
 Piece = tuple[str, bool]
@@ -149,7 +149,7 @@ def marks(pieces: Iterable[Piece], most: int | None = None) -> str:
 def _struck(text: str, most: int | None) -> str:
     if most is None or len(text) <= most:
         return f"<s>{e(text)}</s>"
-    first, last = text[: most // 2], text[-most // 2 :]
+    first, last = whole_words(text[: most // 2]), whole_words(text[-most // 2 :], last=True)
     between = count(len(text) - len(first) - len(last), "character")
     return f'<s>{e(first)}</s> <span class="gap">⋯ {e(between)} dropped ⋯</span> <s>{e(last)}</s>'
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from ragctx.views import answers
 from ragctx.views.anchors import Anchors
 from ragctx.views.numbers import count, share, whole
 from ragctx.views.page import e, folded, notes, wrap
+from ragctx.views.text import whole_words
 
 AROUND = 240
 DOCUMENTS_SHOWN = 12
@@ -118,11 +118,11 @@ def _before(document: Document, at: int, start: int) -> Iterator[str]:
     if start - at <= 2 * AROUND:
         yield e(document.text[at:start])
         return
-    behind = _whole_words(document.text[at : at + AROUND]) if at else ""
-    ahead = _whole_words(document.text[start - AROUND : start][::-1])[::-1]
+    behind = whole_words(document.text[at : at + AROUND]) if at else ""
+    ahead = whole_words(document.text[start - AROUND : start], last=True)
     yield e(behind)
     yield _gap(at + len(behind), start - len(ahead))
-    yield e(ahead)
+    yield f"\n{e(ahead)}"
 
 
 def _after(document: Document, at: int) -> Iterator[str]:
@@ -130,15 +130,9 @@ def _after(document: Document, at: int) -> Iterator[str]:
     if end - at <= AROUND:
         yield e(document.text[at:end])
         return
-    behind = _whole_words(document.text[at : at + AROUND])
+    behind = whole_words(document.text[at : at + AROUND])
     yield e(behind)
     yield _gap(at + len(behind), end)
-
-
-def _whole_words(text: str) -> str:
-    """The text up to its last blank, where it has one."""
-    cut = len(text) - len(re.split(r"\s", text)[-1])
-    return text[:cut].rstrip() or text
 
 
 def _gap(start: int, end: int) -> str:
