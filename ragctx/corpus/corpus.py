@@ -238,6 +238,13 @@ class Corpus:
     def __repr__(self) -> str:
         return f"<corpus of {len(self):,} documents, {self.characters:,} characters, {len(self.chunks):,} chunks>"
 
+    def _repr_html_(self) -> str:
+        from importlib import import_module
+
+        # By name: the view stands on a higher floor, and only a notebook ever asks for it.
+        html: str = import_module("ragctx.views.html").corpus(self)
+        return html
+
     @property
     def _wanted(self) -> Wanted:
         """What the store was asked to describe, to be changed.

@@ -70,6 +70,13 @@ class Calibration:
     notes: tuple[str, ...]
     fitted: Fitted
 
+    def _repr_html_(self) -> str:
+        from importlib import import_module
+
+        # By name: the view stands on a higher floor, and only a notebook ever asks for it.
+        html: str = import_module("ragctx.views.calibrations").html(self)
+        return html
+
 
 def calibrate(
     matrix: Matrix,

@@ -200,6 +200,13 @@ class Context:
         """The same context with other passages: notes, signals and what was dropped stay."""
         return replace(self, passages=tuple(passages))
 
+    def _repr_html_(self) -> str:
+        from importlib import import_module
+
+        # By name: the view stands on a higher floor, and only a notebook ever asks for it.
+        html: str = import_module("ragctx.views.html").context(self)
+        return html
+
 
 def characters_read(spans: Iterable[Span]) -> dict[str, int]:
     """Characters covered by the union of spans, per document.

@@ -13,7 +13,7 @@ from rich.text import Text
 from ragctx.types import Context, Passage, Span
 from ragctx.views.numbers import count, share, whole
 from ragctx.views.page import e, notes, wrap
-from ragctx.views.text import DIM, STRONG, hanging
+from ragctx.views.text import DIM, STRONG, hanging, whole_words
 from ragctx.views.text import notes as told
 
 Piece = tuple[str, bool]
@@ -136,13 +136,22 @@ def html(value: Compression) -> str:
     """The documents with what was kept set off and what was dropped struck through."""
     parts = [f'<div class="q">{e(account(value))}</div>']
     parts.append("<div><mark>kept</mark> <s>dropped</s></div>")
-    parts += [f'<h2>{e(one.name)}</h2><div class="marked">{_marks(one.pieces)}</div>' for one in value.documents]
+    parts += [f'<h2>{e(one.name)}</h2><div class="marked">{marks(one.pieces)}</div>' for one in value.documents]
     parts += [f"<blockquote>{e(text)}</blockquote>" for text in value.written]
     return wrap("".join([*parts, notes(value.notes)]))
 
 
-def _marks(pieces: Iterable[Piece]) -> str:
-    return "".join(f"<mark>{e(text)}</mark>" if kept else f"<s>{e(text)}</s>" for text, kept in pieces)
+def marks(pieces: Iterable[Piece], most: int | None = None) -> str:
+    """Pieces as HTML: kept ones set off, dropped ones struck through; those longer than `most` with a gap in them."""
+    return "".join(f"<mark>{e(text)}</mark>" if kept else _struck(text, most) for text, kept in pieces)
+
+
+def _struck(text: str, most: int | None) -> str:
+    if most is None or len(text) <= most:
+        return f"<s>{e(text)}</s>"
+    first, last = whole_words(text[: most // 2]), whole_words(text[-most // 2 :], last=True)
+    between = count(len(text) - len(first) - len(last), "character")
+    return f'<s>{e(first)}</s> <span class="gap">⋯ {e(between)} dropped ⋯</span> <s>{e(last)}</s>'
 
 
 def compression(value: Compression) -> RenderableType:

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from ragctx.errors import MissingExtra
 from ragctx.views import text as terminal
+from ragctx.views.anchors import Anchors
 from ragctx.views.numbers import count, money, seconds, share, whole
-from ragctx.views.page import e, folded, notes, table, wrap
+from ragctx.views.page import cell, e, folded, notes, table, wrap
 
 if TYPE_CHECKING:
     from ragctx.evaluation.results import Against, Evaluation, ScoredRow, Summary
@@ -131,7 +132,7 @@ def _notes(found: Evaluation) -> list[str]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: frozenset[str]) -> str:
-    return table(columns, [tuple(map(e, row)) for row in rows], numbers)
+    return table(columns, [tuple(map(cell, row)) for row in rows], numbers)
 
 
 def _pictures(found: Evaluation) -> tuple[str, list[str]]:
@@ -141,8 +142,9 @@ def _pictures(found: Evaluation) -> tuple[str, list[str]]:
         drawn = plots.pictures(found)
     except MissingExtra as missing:
         return "", [f"no pictures: {missing}"]
+    here = Anchors.fresh(found.title + str(len(found.rows)))
     shown = (
-        f'<h2>{e(title)}</h2><div class="picture">{plots.svg(figure, f"picture{number}")}</div>'
+        f'<h2>{e(title)}</h2><div class="picture">{plots.svg(figure, f"{here.prefix}-{number}")}</div>'
         for number, (title, figure) in enumerate(drawn.items(), 1)
     )
     return "<style>.ragctx .picture svg{max-width:100%;height:auto}</style>" + "".join(shown), []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from ragctx.types import Range
 
 UNKNOWN = "?"
@@ -55,12 +57,12 @@ def money(value: float | None, currency: str = "") -> str:
     """Money with as many digits as it needs.
 
     Example:
-        >>> money(12.5), money(0.00042), money(None), money(0)
-        ('12.50', '0.00042', '?', '0')
+        >>> money(12.5), money(0.00042), money(0.0000687), money(None), money(0)
+        ('12.50', '0.00042', '0.000069', '?', '0')
     """
     if value is None:
         return UNKNOWN
-    digits = "0" if value == 0 else f"{value:,.2f}" if value >= 1 else f"{value:.2g}"
+    digits = "0" if value == 0 else f"{value:,.2f}" if value >= 1 else f"{Decimal(f'{value:.2g}'):f}"
     return f"{digits} {currency}".strip()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
-from ragctx.views.text import clean
+from ragctx.views.text import clean, one_line
+
+CELL = 240
 
 # Colours are the notebook's own where it has any (inherit, transparent) and translucent greys and one blue elsewhere,
 # which stand out on white and on black; a page of our own follows the reader's theme by `color-scheme`.
@@ -25,18 +28,39 @@ STYLE = """<style>
 .ragctx .text{font-size:16px;white-space:pre-wrap;margin:.2em 0 .6em}
 .ragctx .warn{border-left:3px solid #d9822b;padding-left:.8em;margin:.3em 0}
 .ragctx .bar{display:inline-block;width:8rem;height:.6em;background:#8884;border-radius:3px;overflow:hidden}
+.ragctx .bared{white-space:nowrap}
 .ragctx .bar i{display:block;height:100%;background:#4a90d9}
 .ragctx h2{font:600 16px/1.4 system-ui,sans-serif;margin:1.2em 0 .3em}
 .ragctx .marked{white-space:pre-wrap;line-height:1.6}
 .ragctx mark{background:#4a90d940;color:inherit;border-radius:2px;box-decoration-break:clone;padding:.05em 0}
-.ragctx s{opacity:.5;text-decoration:line-through #8888}
+.ragctx s{opacity:.6;text-decoration:line-through #8888}
+.ragctx sup{font-size:.7em;line-height:0;margin-left:.15em}
+.ragctx a{color:inherit;text-decoration:underline #4a90d9}
+.ragctx :target{outline:2px solid #d9822b;outline-offset:2px;border-radius:2px}
+.ragctx .gap{font:12px system-ui,sans-serif;opacity:.7;border:1px dashed #8888;border-radius:3px;padding:0 .4em}
+.ragctx .gap,.ragctx sup{unicode-bidi:isolate}
+.ragctx .pairs span:last-child{white-space:nowrap;padding-left:1em}
+.ragctx td:first-child{min-width:5em}
+.ragctx .text,.ragctx blockquote,.ragctx .marked,.ragctx td,.ragctx h2{unicode-bidi:plaintext}
 .ragctx details{margin:.4em 0}.ragctx summary{cursor:pointer;opacity:.85}
 </style>"""
+_LONG = re.compile(r"\S{40}(?=\S)")
+_BREAK = "\0"  # no text has it: cleaning makes it visible
 
 
 def e(value: object) -> str:
     """Any value as text that cannot be markup."""
     return escape(clean(str(value)))
+
+
+def cell(value: object) -> str:
+    """A table's cell: as `e`, but of no more than some lines, and a word without an end may break there.
+
+    Example:
+        >>> cell("<b>"), cell("a" * 45)[-15:]
+        ('&lt;b&gt;', 'aaaaa<wbr>aaaaa')
+    """
+    return escape(_LONG.sub(rf"\g<0>{_BREAK}", clean(one_line(str(value), CELL)))).replace(_BREAK, "<wbr>")
 
 
 def wrap(body: str) -> str:

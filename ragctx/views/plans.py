@@ -51,10 +51,10 @@ def refusals(value: Plan) -> Refusals:
 
 def told(out: Refusals) -> list[str]:
     """Those reasons as notes."""
-    return [f"not {_either(names)}: {reason}" for reason, names in out.items()]
+    return [f"not {either(names)}: {reason}" for reason, names in out.items()]
 
 
-def _either(names: Sequence[str]) -> str:
+def either(names: Sequence[str]) -> str:
     """Names in a row: "a", "a or b", "a, b or c"."""
     *ahead, last = names
     return f"{', '.join(ahead)} or {last}" if ahead else last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
@@ -115,3 +116,14 @@ def one_line(text: str, most: int = 0) -> str:
     if not most or len(joined) <= most + 1:
         return joined
     return joined[:most].rstrip() + "…"
+
+
+def whole_words(text: str, *, last: bool = False) -> str:
+    """The text up to its last blank, where it has one, or from its first one on.
+
+    Example:
+        >>> whole_words("the rent is d"), whole_words("rent is due", last=True)
+        ('the rent is', 'is due')
+    """
+    parts = re.split(r"\s", text, maxsplit=1) if last else re.split(r"\s(?=\S*\Z)", text, maxsplit=1)
+    return (parts[-1].lstrip() if last else parts[0].rstrip()) or text
