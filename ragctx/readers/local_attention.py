@@ -25,6 +25,8 @@ class LocalAttention:
         kind: of stretched positions, "dual", "sharp-dual" (with YaRN's temperature) or "yarn"; empty for none.
         factor: by which the window grows.
         trained: tokens the checkpoint was trained to, where positions are stretched.
+        measure: tiles of which one query is computed densely too, for the share of attention that the policy keeps; 0
+            measures nothing.
 
     Example:
         >>> made = LocalAttention.of("off", "dual:4", trained=8192)
@@ -36,18 +38,26 @@ class LocalAttention:
     kind: str = ""
     factor: float = 1.0
     trained: int = 0
+    measure: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.measure, int) or isinstance(self.measure, bool) or self.measure < 0:
+            raise ConfigError(f"measure={self.measure!r}: give a number of tiles from 1, or 0 to measure nothing")
 
     @classmethod
-    def of(cls, sparse: str | Mapping[str, object] | Sparsity, positions: str, trained: int | None) -> LocalAttention:
+    def of(
+        cls, sparse: str | Mapping[str, object] | Sparsity, positions: str, trained: int | None, measure: int = 0
+    ) -> LocalAttention:
         """The attention of options.
 
         Args:
             sparse: as `Sparsity.of` takes it.
             positions: `KIND:FACTOR`; empty leaves them as they are.
             trained: the checkpoint's window.
+            measure: tiles between two queries of which the kept share is measured.
 
         Raises:
-            ConfigError: no such policy or positions, or a checkpoint that does not tell its window.
+            ConfigError: an option that is none, or a checkpoint that does not tell its window.
         """
         chosen = None
         if sparse != "off":
@@ -55,13 +65,13 @@ class LocalAttention:
 
             chosen = policy(sparse)
         if not positions:
-            return cls(chosen)
+            return cls(chosen, measure=measure)
         kind, _, factor = positions.partition(":")
         if kind not in _KINDS or not factor.replace(".", "", 1).isdecimal() or float(factor) <= 1:
             raise ConfigError(f"positions {positions!r}: write dual:4, sharp-dual:4 or yarn:4, the factor above 1")
         if not trained:
             raise ConfigError("this checkpoint does not tell its window: positions cannot be stretched by a factor")
-        return cls(chosen, kind, float(factor), trained)
+        return cls(chosen, kind, float(factor), trained, measure)
 
     @property
     def dual(self) -> DualChunk | None:
@@ -117,7 +127,7 @@ class LocalAttention:
         from ragctx.attention.attending import Attending
         from ragctx.attention.probing import probed
 
-        return Attending(self.sparse, self.dual, probed(model) if self.dual else None)
+        return Attending(self.sparse, self.dual, probed(model) if self.dual else None, measure=self.measure)
 
 
 PLAIN = LocalAttention()
