@@ -35,6 +35,7 @@ from reading_rows import joined
 from ragctx.evaluation.datasets import Example, examples
 from ragctx.evaluation.experiment import Experiment
 from ragctx.evaluation.outcomes import Matrix, measured
+from ragctx.readers import open_model
 
 SETS = (
     "covidqa", "fairytaleqa", "mtrag_un", "multihop_hotpot_2wiki_musique", "multispanqa", "nq_open_oracle", "qmsum",
@@ -116,6 +117,8 @@ def options(said: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--folder", type=Path, required=True, help="where jobs and outcomes are kept")
     parser.add_argument("--rows", type=int, default=600)
+    parser.add_argument("--dtype", default="bfloat16", help="precision of the language model")
+    parser.add_argument("--threads", type=int, help="of the language model; all cores by default")
     parser.add_argument("--portion", type=int, default=27, help="rows that are asked together")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
@@ -128,7 +131,7 @@ def options(said: Sequence[str] | None = None) -> argparse.Namespace:
 def main(said: Sequence[str] | None = None) -> None:
     """Run what is still to be run, portion by portion, and write the matrix after each."""
     wanted = options(said)
-    reader = f"local:{wanted.model}" if wanted.model else "local:smollm2-135m"
+    spec = f"local:{wanted.model}" if wanted.model else "local:smollm2-135m"
     name = Path(wanted.model).name if wanted.model else "smollm2-135m"
     wanted.folder.mkdir(parents=True, exist_ok=True)
     chosen = rows(Path(wanted.data), wanted.rows, wanted.sets)
@@ -138,6 +141,7 @@ def main(said: Sequence[str] | None = None) -> None:
     for portion in (left[at : at + wanted.portion] for at in range(0, len(left), wanted.portion)):
         began = time.monotonic()
         folder = wanted.folder / name / f"{_digest(' '.join(row.question.id for row in portion)):016x}"
+        reader = open_model(spec, dtype=wanted.dtype, threads=wanted.threads)
         matrix = measured(Experiment(portion, folder, wanted.strategies, {name: reader}), _told(len(portion)))
         _write(wanted, matrix, time.monotonic() - began)
 
@@ -170,7 +174,7 @@ def _write(wanted: argparse.Namespace, matrix: Matrix, seconds: float) -> None:
     run = {
         "date": str(date.today()),
         "machine": machine(),
-        "command": f"python benchmarks/outcomes.py --data DIR --rows {wanted.rows} --strategies "
+        "command": f"python benchmarks/outcomes.py --data DIR --rows {wanted.rows} --dtype {wanted.dtype} --strategies "
         + " ".join(wanted.strategies),
         "reader": matrix.readers[0],
         "rows": len(matrix.rows),
