@@ -22,13 +22,13 @@ from statistics import fmean, median
 from typing import Any
 
 import numpy as np
+import routing_matrix
 from core import machine
 from parts import Figures, measured, null, resumed, told
 from routing_fits import LENGTHS, Routed, by_document, by_domain, folds, got, routed, share
 from routing_rows import ARMS, Row, rows
 
 from ragctx.evaluation import paired_bootstrap
-from ragctx.evaluation.calibration import calibrate
 from ragctx.evaluation.frontier import calibration, calibration_error
 from ragctx.evaluation.outcomes import Matrix
 from ragctx.routing.fitting import fit_calibrated, telling
@@ -43,7 +43,11 @@ NAMES = [
     "unseen_domain_token_share", "type_accuracy", "unseen_domain_type_accuracy", "calibration_error",
     "unseen_domain_calibration_error", "routing_ms", "lookup_ms", "intervals", "chosen",
 ]  # fmt: skip
-PLANS = ["plan_error_median", "plan_error_corrected", "matrix"]
+PLANS = [
+    "plan_error_median", "plan_error_corrected", "plan_bounds_held", "plan_error_by_strategy", "matrix_rows",
+    "matrix_questions", "matrix_sets", "matrix_ways", "matrix_aiq", "matrix_oracle", "matrix_against",
+    "matrix_over_chance", "matrix_calibration_error", "matrix_verdict",
+]  # fmt: skip
 
 
 def lara(data: Path, kept: Path, *, parts: int) -> Figures:
@@ -138,14 +142,7 @@ def plans(file: Path | None) -> Figures:
     if file is None:
         return null("no outcome matrix: run benchmarks/outcomes.py, then give its file as --outcomes", *PLANS)
     matrix = Matrix.read(file)
-    found = calibrate(matrix)
-    moved = found.fitted.corrections
-    cells = [(n, c) for row in matrix.rows for n, c in row.cells.items() if c.expected is not None and c.tokens]
-    off = [abs((cell.expected or 0) - cell.tokens) / cell.tokens for _, cell in cells]
-    then = [abs((cell.expected or 0) * moved[name].tokens - cell.tokens) / cell.tokens for name, cell in cells]
-    arms = {arm.name: [round(arm.score, 4), round(arm.tokens)] for arm in (*found.arms, found.routed, found.oracle)}
-    told = {"rows": len(matrix.rows), "questions": found.questions, "arms": arms, "verdict": found.verdict}
-    return dict(zip(PLANS, (round(median(off), 4), round(median(then), 4), told), strict=True))
+    return routing_matrix.plans(matrix) | routing_matrix.compared(matrix)
 
 
 def main() -> None:
