@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LEAST = 48
 # How many calls are asked for once more; only plans rest on it. Twice all of them is the most a plan reckons with.
 _AGAIN, _MOST = 0.05, 2.0
+_FEW = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ class SummaryJob:
         return self._line("reader", Range(low, max(low, likely), max(low, high)), parts, parts * self.limit)
 
     def _line(self, role: str, prompt: Range, calls: int, output: int) -> Line:
-        """Every call once; some twice, and at most all of them."""
-        most = _MOST if self.strategy.tries > 1 else 1.0
+        """Every call once; some twice, and at most all of them. A few may all come to their last try."""
+        most = min(self.strategy.tries, _MOST) if calls > _FEW else self.strategy.tries
         again = _AGAIN if self.strategy.tries > 1 else 0.0
         return Line(
             role,
