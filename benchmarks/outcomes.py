@@ -143,7 +143,8 @@ def main(said: Sequence[str] | None = None) -> None:
         folder = wanted.folder / name / f"{_digest(' '.join(row.question.id for row in portion)):016x}"
         reader = open_model(spec, dtype=wanted.dtype, threads=wanted.threads)
         matrix = measured(Experiment(portion, folder, wanted.strategies, {name: reader}), _told(len(portion)))
-        _write(wanted, matrix, time.monotonic() - began)
+        named = Matrix(tuple(replace(row, reader=name) for row in matrix.rows))  # the reader's own has its folder
+        _write(wanted, named, time.monotonic() - began)
 
 
 def _known(path: Path, reader: str) -> set[str]:
