@@ -53,3 +53,13 @@ def test_pruning_keeps_what_shares_the_questions_words_within_the_budget(pipelin
 def test_english_with_a_foreign_name_is_read(pipeline) -> None:
     assert pipeline.models.of("ranker").reads("What does 租金 mean in this lease?")
     assert not pipeline.models.of("ranker").reads(QUESTION)
+
+
+def test_reasons_that_are_alike_are_told_once() -> None:
+    alone = Pipeline.over(Corpus.of({"lease": LEASE}), reader="extractive", encoder=None)
+    with alone, pytest.raises(ConfigError) as told:
+        alone.ask(QUESTION)
+    message = str(told.value)
+    assert message.count("no model here writes") == 1
+    assert "extract: the question is mostly in letters" in message
+    assert len(message) < 500
