@@ -60,6 +60,8 @@ class LocalReader:
             computed alone, on top of what is kept of its beginning.
         positions: "dual:4" reads texts four times as long as the checkpoint was trained to, by dual chunk attention;
             "yarn:4" by YaRN.
+        dense: whose kernel attends where nothing is left out: "torch", "own" (ours where it is compiled), or "auto",
+            ours in bfloat16, where it reads long texts twice as fast.
         prices: what a token costs you, if it does.
 
     Raises:
@@ -85,6 +87,7 @@ class LocalReader:
         window: int | None = None,
         sparse: str | Mapping[str, object] | Sparsity = "off",
         positions: str = "",
+        dense: str = "auto",
         prices: Prices | None = None,
     ) -> None:
         if dtype not in {"float32", "bfloat16"}:
@@ -92,7 +95,7 @@ class LocalReader:
         self.batch = batch if share else 1
         self._checkpoint: Checkpoint = find(name)
         self._counter = TokenizerCounter(self._checkpoint.folder, f"tokenizer of {name}")
-        self._attention = LocalAttention.of(sparse, positions, self._checkpoint.window)
+        self._attention = LocalAttention.of(sparse, positions, self._checkpoint.window, dense)
         # Tiles of tokens that no chunk and no kept beginning cuts are the same however a prompt is computed.
         step = BLOCK if self._attention.own else 1
         self._dtype, self._threads, self._chunk = dtype, threads, -(-chunk // step) * step

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ragctx.attention.selection.policy import Sparsity
 
 _KINDS = ("dual", "sharp-dual", "yarn")
+_DENSE = ("auto", "torch", "own")
+_HALF = "torch.bfloat16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class LocalAttention:
         kind: of stretched positions, "dual", "sharp-dual" (with YaRN's temperature) or "yarn"; empty for none.
         factor: by which the window grows.
         trained: tokens the checkpoint was trained to, where positions are stretched.
+        dense: whose kernel attends densely: "torch", "own" (ours where it is compiled), or "auto".
 
     Example:
         >>> made = LocalAttention.of("off", "dual:4", trained=8192)
@@ -36,32 +39,42 @@ class LocalAttention:
     kind: str = ""
     factor: float = 1.0
     trained: int = 0
+    dense: str = "auto"
 
     @classmethod
-    def of(cls, sparse: str | Mapping[str, object] | Sparsity, positions: str, trained: int | None) -> LocalAttention:
+    def of(
+        cls,
+        sparse: str | Mapping[str, object] | Sparsity,
+        positions: str,
+        trained: int | None,
+        dense: str = "auto",
+    ) -> LocalAttention:
         """The attention of options.
 
         Args:
             sparse: as `Sparsity.of` takes it.
             positions: `KIND:FACTOR`; empty leaves them as they are.
             trained: the checkpoint's window.
+            dense: "auto", "torch" or "own".
 
         Raises:
             ConfigError: no such policy or positions, or a checkpoint that does not tell its window.
         """
+        if dense not in _DENSE:
+            raise ConfigError(f"dense attention is {' or '.join(_DENSE)}, not {dense!r}")
         chosen = None
         if sparse != "off":
             from ragctx.attention.attending import policy
 
             chosen = policy(sparse)
         if not positions:
-            return cls(chosen)
+            return cls(chosen, dense=dense)
         kind, _, factor = positions.partition(":")
         if kind not in _KINDS or not factor.replace(".", "", 1).isdecimal() or float(factor) <= 1:
             raise ConfigError(f"positions {positions!r}: write dual:4, sharp-dual:4 or yarn:4, the factor above 1")
         if not trained:
             raise ConfigError("this checkpoint does not tell its window: positions cannot be stretched by a factor")
-        return cls(chosen, kind, float(factor), trained)
+        return cls(chosen, kind, float(factor), trained, dense)
 
     @property
     def dual(self) -> DualChunk | None:
@@ -112,12 +125,14 @@ class LocalAttention:
         Raises:
             ConfigError: the model's positions cannot be stretched.
         """
-        if not self.own:
+        ours = self.dense == "own" or (self.dense == "auto" and str(model.dtype) == _HALF)
+        if not self.own and not ours:
             return None
         from ragctx.attention.attending import Attending
         from ragctx.attention.probing import probed
 
-        return Attending(self.sparse, self.dual, probed(model) if self.dual else None)
+        rotation = probed(model) if self.dual else None
+        return Attending(self.sparse, self.dual, rotation, own=ours)
 
 
 PLAIN = LocalAttention()
