@@ -145,9 +145,10 @@ def _verdict(gain: Comparison, best: str, questions: int, *, routes: bool) -> st
     few = f"; {questions} questions are few, the interval is wide" if questions < MANY else ""
     if routes:
         return f"routing by signals is worth {found} over {best} alone, out of fold{few}"
+    doubt = "so signals mislead here" if gain.high < 0 else "which may be luck"
     return (
-        f"routing by signals is worth {found} over {best} alone, which may be luck: the policy keeps mean scores and "
-        f"uses no signals{few}"
+        f"routing by signals is worth {found} over {best} alone, {doubt}: the policy keeps mean scores and uses no "
+        f"signals{few}"
     )
 
 
