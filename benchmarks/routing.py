@@ -12,6 +12,7 @@ a matrix of `outcomes.py`. `--quick` leaves out a fifth of the documents at a ti
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -152,7 +153,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="where signals are kept")
     parser.add_argument("--outcomes", type=Path)
     parser.add_argument("--store", type=Path)
-    parser.add_argument("--only", nargs="*", choices=["lara", "plans"])
+    parser.add_argument("--only", nargs="*", choices=["lara", "plans"], help="in --store the other part stays")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
@@ -164,7 +165,11 @@ def main() -> None:
         parts = 5 if wanted.quick else 10
         measure = {"lara": lambda: lara(wanted.data, kept, parts=parts), "plans": lambda: plans(wanted.outcomes)}
         promised = {"lara": NAMES, "plans": PLANS}
-        result = measured(wanted, resumed(head, {}), measure, lambda name: measure[name](), promised, stored)
+        known = json.loads(wanted.store.read_text()) if wanted.only and wanted.store and wanted.store.exists() else {}
+        head |= {name: known[name] for name in head if name in known}
+        result = measured(
+            wanted, resumed(head, known, wanted.only or ()), measure, lambda name: measure[name](), promised, stored
+        )
     told(wanted, result)
 
 

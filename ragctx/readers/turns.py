@@ -11,7 +11,8 @@ from ragctx.contracts import Emit
 from ragctx.errors import DoesNotFit
 from ragctx.work import Failure, Generate, Reply, Request, Score
 
-W, S = TypeVar("W"), TypeVar("S")
+W = TypeVar("W")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from ragctx.routing.wording import SAID
 if TYPE_CHECKING:
     import numpy as np
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 _SAID_BY, _SAID_IN = 5, 50
 _SHARED = 5.0
 """Inverse of the penalty on kinds, shared by all signals: the more there are, the more each is held back."""

@@ -109,8 +109,8 @@ class Extract:
         """
         self._check(question, models)
         if not models.of(ROLE).reads(question.text):  # `read` could only decline
-            told = f"the question is mostly in letters that {models.of(ROLE).name} does not know"
-            raise ConfigError(f"{told}: use a strategy that asks a language model, or ask in English")
+            foreign = f"the question is mostly in letters that {models.of(ROLE).name} does not know"
+            raise ConfigError(f"{foreign}: use a strategy that asks a language model, or ask in English")
         view = readable(question, corpus)
         searched = _with_history(question) if question.history else question
         found = finding.find_for_nothing(self.retriever, searched, corpus, view, self.candidates, models)
