@@ -150,7 +150,11 @@ def _untreed(entries: Iterable[Entry], chunking: Chunking) -> Iterator[str]:
 
 
 def _twins(rows: Iterable[Row]) -> Iterator[str]:
+    """One note for all documents whose text another one has: every answer repeats it."""
     first: dict[str, str] = {}
-    for row in rows:
-        if (known := first.setdefault(row.stored.digest, row.id)) != row.id:
-            yield f"{row.id} has the same text as {known}: stored once, listed twice"
+    pairs = [(row.id, known) for row in rows if (known := first.setdefault(row.stored.digest, row.id)) != row.id]
+    if len(pairs) == 1:
+        yield "{} has the same text as {}: stored once, listed twice".format(*pairs[0])
+    elif pairs:
+        (name, known), count = pairs[0], len(pairs)
+        yield f"{count:,} documents have the same text as others ({name} as {known}, first): stored once, listed twice"
