@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ragctx.pipeline import Pipeline
 
 # What changes how a call is made, not what it says: a job does not freeze these, and may go on with others.
-PASSING = frozenset({"api_key", "batch", "chunk", "concurrency", "connect", "prefix_bytes", "threads", "timeout"})
+PASSING = frozenset(
+    {"api_key", "batch", "chunk", "concurrency", "connect", "measure", "prefix_bytes", "threads", "timeout"}
+)
 Option = bool | int | float | str
 
 

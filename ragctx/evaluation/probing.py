@@ -90,6 +90,7 @@ def probe(
     attempts: int = 4,
     on_step: Callable[[Step], None] | None = None,
     date: str = "",
+    keep: bool = True,
 ) -> Probed:
     """Ask a reader the battery, shortest first, until a length is not read; keep what was found for the router.
 
@@ -100,6 +101,7 @@ def probe(
         attempts: tries for a call that may yet succeed.
         on_step: called after every length.
         date: of today, ISO.
+        keep: False leaves what the router knows as it is, for a look with few prompts.
 
     Raises:
         ConfigError: the battery does not suit the reader. RequestFailed: calls failed for a reason that says nothing of
@@ -126,7 +128,8 @@ def probe(
                 break
     scores = tuple((step.length, step.score) for step in steps)
     found = Measured(facts.name, judged(steps), battery.most, scores, battery.prompts, battery.seed, date)
-    windows.keep(identity(facts), found)
+    if keep:
+        windows.keep(identity(facts), found)
     return Probed(found, tuple(steps), Usage.total(bills))
 
 

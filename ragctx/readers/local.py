@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ragctx import speeds
 from ragctx.attention.extents import BLOCK
+from ragctx.attention.vllm.counts import Counts
 from ragctx.contracts import Emit
 from ragctx.errors import ConfigError, MissingExtra
 from ragctx.loading import LOADING
@@ -58,6 +59,8 @@ class LocalReader:
         window: tokens, where it shall be less than the checkpoint's.
         sparse: "off", "auto", or a policy's settings: which part of a long text each token sees. Each prompt is then
             computed alone, on top of what is kept of its beginning.
+        measure: have one query of every so many tiles of 64 computed densely too, and count the share of attention that
+            the policy keeps (`counts`); 0 measures nothing.
         positions: "dual:4" reads texts four times as long as the checkpoint was trained to, by dual chunk attention;
             "yarn:4" by YaRN.
         dense: whose kernel attends where nothing is left out: "torch", "own" (ours where it is compiled), or "auto",
@@ -86,6 +89,7 @@ class LocalReader:
         loops: bool = False,
         window: int | None = None,
         sparse: str | Mapping[str, object] | Sparsity = "off",
+        measure: int = 0,
         positions: str = "",
         dense: str = "auto",
         prices: Prices | None = None,
@@ -95,7 +99,7 @@ class LocalReader:
         self.batch = batch if share else 1
         self._checkpoint: Checkpoint = find(name)
         self._counter = TokenizerCounter(self._checkpoint.folder, f"tokenizer of {name}")
-        self._attention = LocalAttention.of(sparse, positions, self._checkpoint.window, dense)
+        self._attention = LocalAttention.of(sparse, positions, self._checkpoint.window, dense, measure)
         # Tiles of tokens that no chunk and no kept beginning cuts are the same however a prompt is computed.
         step = BLOCK if self._attention.own else 1
         self._dtype, self._threads, self._chunk = dtype, threads, -(-chunk // step) * step
@@ -113,6 +117,12 @@ class LocalReader:
             identity=identity,
             kinds=frozenset({"Generate", "Score"}),
         )
+
+    @property
+    def counts(self) -> Counts:
+        """What a policy did since the weights were loaded: the share of tiles computed, and of attention kept."""
+        attending = self._model.attending if self._model is not None else None
+        return Counts() if attending is None else attending.counts
 
     def serve(self, requests: Sequence[Request], emit: Emit) -> Sequence[Reply]:
         """One reply for each request, in order; `emit(i, text)` is told request i's new text as it is written."""
@@ -185,6 +195,8 @@ class LocalReader:
             speed = measure(model)
             speeds.keep(self._speed_key, speed)
             self.facts = replace(self.facts, speed=speed)
+            if model.attending is not None:
+                model.attending.counts = Counts()  # of the tiny run, which was no question
 
 
 def missing(model: str) -> str:

@@ -28,6 +28,8 @@ class LocalAttention:
         factor: by which the window grows.
         trained: tokens the checkpoint was trained to, where positions are stretched.
         dense: whose kernel attends densely: "torch", "own" (ours where it is compiled), or "auto".
+        measure: tiles of which one query is computed densely too, for the share of attention that the policy keeps; 0
+            measures nothing.
 
     Example:
         >>> made = LocalAttention.of("off", "dual:4", trained=8192)
@@ -40,6 +42,13 @@ class LocalAttention:
     factor: float = 1.0
     trained: int = 0
     dense: str = "auto"
+    measure: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dense not in _DENSE:
+            raise ConfigError(f"dense attention is {' or '.join(_DENSE)}, not {self.dense!r}")
+        if not isinstance(self.measure, int) or isinstance(self.measure, bool) or self.measure < 0:
+            raise ConfigError(f"measure={self.measure!r}: give a number of tiles from 1, or 0 to measure nothing")
 
     @classmethod
     def of(
@@ -48,6 +57,7 @@ class LocalAttention:
         positions: str,
         trained: int | None,
         dense: str = "auto",
+        measure: int = 0,
     ) -> LocalAttention:
         """The attention of options.
 
@@ -56,25 +66,24 @@ class LocalAttention:
             positions: `KIND:FACTOR`; empty leaves them as they are.
             trained: the checkpoint's window.
             dense: "auto", "torch" or "own".
+            measure: tiles between two queries of which the kept share is measured.
 
         Raises:
-            ConfigError: no such policy or positions, or a checkpoint that does not tell its window.
+            ConfigError: an option that is none, or a checkpoint that does not tell its window.
         """
-        if dense not in _DENSE:
-            raise ConfigError(f"dense attention is {' or '.join(_DENSE)}, not {dense!r}")
         chosen = None
         if sparse != "off":
             from ragctx.attention.attending import policy
 
             chosen = policy(sparse)
         if not positions:
-            return cls(chosen, dense=dense)
+            return cls(chosen, dense=dense, measure=measure)
         kind, _, factor = positions.partition(":")
         if kind not in _KINDS or not factor.replace(".", "", 1).isdecimal() or float(factor) <= 1:
             raise ConfigError(f"positions {positions!r}: write dual:4, sharp-dual:4 or yarn:4, the factor above 1")
         if not trained:
             raise ConfigError("this checkpoint does not tell its window: positions cannot be stretched by a factor")
-        return cls(chosen, kind, float(factor), trained, dense)
+        return cls(chosen, kind, float(factor), trained, dense, measure)
 
     @property
     def dual(self) -> DualChunk | None:
@@ -132,7 +141,7 @@ class LocalAttention:
         from ragctx.attention.probing import probed
 
         rotation = probed(model) if self.dual else None
-        return Attending(self.sparse, self.dual, rotation, own=ours)
+        return Attending(self.sparse, self.dual, rotation, measure=self.measure, own=ours)
 
 
 PLAIN = LocalAttention()

@@ -108,6 +108,14 @@ def test_the_figure_is_the_readers_own_limit(limit, tokens, asked):
     assert windows.effective(identity(reader.facts), 8192) == (tokens, True)
 
 
+def test_a_look_leaves_what_is_known():
+    reader = scripted(found_below(2500))
+    before = Measured(reader.facts.name, 8192, 8192, ((1000, 1.0), (8192, 1.0)), 10)
+    windows.keep(identity(reader.facts), before)
+    assert probe(reader, Battery((1000, 4000), prompts=2), keep=False).measured.tokens == 1000
+    assert windows.known(identity(reader.facts)) == before
+
+
 def test_a_reader_that_finds_nothing_has_no_figure():
     reader = scripted("The documents do not say.")
     found = probe(reader)

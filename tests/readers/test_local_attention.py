@@ -225,3 +225,36 @@ def test_half_precision_reads_by_our_kernel_unless_told_otherwise(checkpoint):
 def test_whose_kernel_is_one_of_three(checkpoint):
     with pytest.raises(ConfigError, match="dense attention is auto or torch or own, not 'cuda'"):
         open_model(f"local:{checkpoint}", dense="cuda")
+
+
+def test_a_reader_counts_what_its_policy_did(checkpoint):
+    asked = [request(words(600, 6))]
+    settings = {"rule": "streaming", "gate": 128, "sinks": 64, "local": 64, "dense_layers": 1}
+    told = []
+    for reader in [open_model(f"local:{checkpoint}", sparse=settings, measure=2, chunk=size) for size in (4096, 256)]:
+        assert (reader.counts.sparse, reader.counts.density, reader.counts.masses) == (0, 1.0, None)
+        reader.serve(asked, lambda i, text: None)
+        told.append(reader.counts)
+        reader.close()
+        assert reader.counts.sparse == 0
+    whole, cut = told
+    assert set(whole.masses.layers) == {1, 2}  # the first layer is dense
+    assert whole.sparse == 2
+    assert whole.density < cut.density < 1  # the last rows of every chunk see everything
+    assert whole.masses.all.rows == cut.masses.all.rows > 0  # the same queries, however the prompt was cut
+    assert 0.2 < whole.masses.all.mean < cut.masses.all.mean < 1
+
+
+def test_the_first_question_is_counted_like_any_other(checkpoint):
+    speeds = []
+    for _ in range(2):  # the first one may have to measure its speed
+        reader = open_model(f"local:{checkpoint}", sparse=Keeps(gate=1))
+        reader.serve([request("keys", tokens=1)], lambda i, text: None)
+        speeds.append(reader.counts.possible)
+    assert speeds[0] == speeds[1] > 0
+
+
+@pytest.mark.parametrize("measure", [-1, True, 1.5, "16"])
+def test_a_measure_that_is_none(measure):
+    with pytest.raises(ConfigError, match="number of tiles from 1"):
+        LocalAttention.of("auto", "", 8192, measure=measure)
