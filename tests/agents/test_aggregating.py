@@ -252,3 +252,12 @@ def test_a_figure_in_place_of_items_is_no_item(said: str, replying) -> None:
     with pytest.raises(RequestFailed, match="holds no item"):
         reader.answer(MapExtract(item="a boat", operation="count"), asked, corpus)
     assert reader.asked("repair items"), "it is asked once more"
+
+
+def test_what_was_shortened_keeps_its_dots(replying) -> None:
+    signed = "Signed for the landlord by Ilse Marrow, managing partner, and for the tenant by Tomas Reeve and Ada Lund."
+    reader = replying(says={"extract items": f"- {signed}"})
+    answer = reader.answer(MapExtract(item="a lease", operation="count"), Question("How many?"), Corpus.of(signed))
+    assert answer.text.startswith("One: Signed for the landlord")
+    assert answer.text.endswith(" ...")
+    assert " ." not in answer.text.removesuffix(" ...")
