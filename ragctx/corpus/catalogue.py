@@ -149,12 +149,16 @@ def _untreed(entries: Iterable[Entry], chunking: Chunking) -> Iterator[str]:
         yield f"{named} cut as text, not by syntax: pip install 'ragctx[code]'"
 
 
+# So many copies are told one by one.
+_NAMED = 3
+
+
 def _twins(rows: Iterable[Row]) -> Iterator[str]:
-    """One note for all documents whose text another one has: every answer repeats it."""
+    """Documents whose text another one has; of many one note, since every answer repeats it."""
     first: dict[str, str] = {}
     pairs = [(row.id, known) for row in rows if (known := first.setdefault(row.stored.digest, row.id)) != row.id]
-    if len(pairs) == 1:
-        yield "{} has the same text as {}: stored once, listed twice".format(*pairs[0])
-    elif pairs:
+    if len(pairs) <= _NAMED:
+        yield from (f"{name} has the same text as {known}: stored once, listed twice" for name, known in pairs)
+    else:
         (name, known), count = pairs[0], len(pairs)
         yield f"{count:,} documents have the same text as others ({name} as {known}, first): stored once, listed twice"
