@@ -48,7 +48,7 @@ def measure(wanted: argparse.Namespace) -> dict[str, object]:
             try:
                 some = sources(wanted.data, name, wanted.samples, wanted.source, models.models)
             except InputError as nothing:
-                skipped[name] = str(nothing)
+                skipped[name] = str(nothing).removeprefix(f"{wanted.data}/")  # no machine's folder in a result
                 continue
             if not some:
                 skipped[name] = "no question with a text and an answer"
