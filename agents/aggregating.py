@@ -48,10 +48,10 @@ _LONGEST = 600
 class MapExtract:
     r"""Read every portion for items and compute over them: count, sum, average, maximum, minimum, list, group.
 
-    The question's own words say what to compute where they are plain ("how many", "all together", "the cheapest");
-    one planning call says it where they are not, and what one item is. Every item must bring a quote that stands in the
-    documents; the answer's text says the outcome and names the items, its citations are their sentences, its `data`
-    holds outcome and items with their places. No item at all is "not in the documents".
+    The question's own words say what to compute where they are plain ("how many", "all together", "the cheapest"); one
+    planning call says it where they are not, and what one item is. Every item must bring a quote, or at least a name,
+    that stands in the documents; the answer's text says the outcome and names the items, its citations are their
+    sentences, its `data` holds outcome and items with their places. No item at all is "not in the documents".
 
     Attributes:
         tokens: of a portion. Small models list what is near and lose the rest of a long page.

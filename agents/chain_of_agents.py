@@ -67,11 +67,12 @@ NOTHING = "no worker found anything that helps to answer: the manager was not as
 class ChainOfAgents:
     """Workers read one portion each, in turn, and pass on a message of facts; a manager answers from the last one.
 
-    All that the question may read is divided at sentence borders into portions that fill a worker's window, less the
-    question, the instructions, the message and the reply. A message is a list of facts with the numbers of the chunks
-    they stand in, of `message` tokens at most; a worker that finds nothing new passes it on as it was. The manager
-    never sees the documents, and may refuse. Citations are sentences of the chunks that the answer names, or else the
-    message. With `retriever` the chain reads only the chunks that a search finds, in the documents' order.
+    All that the question may read is divided at sentence borders into portions of `portion` tokens, or as the paper has
+    it that fill a worker's window, less the question, the instructions, the message and the reply. A message is a list
+    of facts with the numbers of the chunks they stand in, of `message` tokens at most; a worker that finds nothing new
+    passes it on as it was. The manager never sees the documents, and may refuse. Citations are sentences of the chunks
+    that the answer names, or else the message. With `retriever` the chain reads only the chunks that a search finds, in
+    the documents' order.
 
     A prompted form of the published method, which was measured with models of another size: it inherits no published
     gain.

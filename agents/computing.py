@@ -121,7 +121,7 @@ def _valued(wanted: Wanted, given: Sequence[Figured]) -> Result:
         return Result(_told(shown(mean), [label(i) for i in items]), _plain(mean), "average", items, notes)
     best = (max if wanted.operation == "maximum" else min)(one.values[0] for one in figured)
     won = tuple(one.item for one in figured if one.values[0] == best)
-    text = f"{_listed([label(item) for item in won], most=None).rstrip('.')}: {shown(best)}."
+    text = f"{_open(_listed([label(item) for item in won], most=None))}: {shown(best)}."
     return Result(text, _plain(best), wanted.operation, won, notes)
 
 
@@ -191,12 +191,26 @@ def _listed(names: Sequence[str], most: int | None) -> str:
         if most is not None and sum(len(one.split()) for one in (*taken, name)) > most:
             return "; ".join([*taken, f"and {len(names) - len(taken)} more."])
         taken.append(name)
-    return "; ".join(taken).rstrip(".") + "."
+    return _closed("; ".join(taken))
 
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _LABEL else f"{line[:_LABEL].rsplit(' ', 1)[0]} ..."
+
+
+def _open(text: str) -> str:
+    return text if text.endswith(" ...") else text.rstrip(".")
+
+
+def _closed(text: str) -> str:
+    """A text that ends with one full stop; the dots of one that was shortened stay.
+
+    Example:
+        >>> _closed("Rent is due."), _closed("Signed for the ...")
+        ('Rent is due.', 'Signed for the ...')
+    """
+    return text if text.endswith(" ...") else f"{_open(text)}."
 
 
 def _plain(value: float) -> int | float:

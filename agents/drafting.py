@@ -78,6 +78,11 @@ class Draft:
         return min(self.strategy.steps, max(1, math.ceil(self.words / _EACH)))
 
     @property
+    def most(self) -> int:
+        """More lines than this are no plan: each is a call, and the estimate reckons with no more of them."""
+        return min(self.strategy.steps, 2 * self.lines + 1)
+
+    @property
     def task(self) -> Task:
         """How prompts are written."""
         return Task(texts(_FILE, _TEXTS), self.view.manifest)
@@ -115,13 +120,13 @@ class Draft:
         messages = self._filled(found, self._plan_prompt, self._plan_output())
         request = Generate(messages, purpose="plan", sampling=Sampling(max_tokens=self._plan_output()))
         reply = yield from self._paid(request)
-        steps, problem = planned(reply.text, self.strategy.steps, self.words)
+        steps, problem = planned(reply.text, self.most, self.words)
         if not problem or self._declines(reply.text):
             return steps
         again = self.task.repair(messages, reply.text, problem)
         self.purse.check(self.models.reader.counter.render(again), self._plan_output())
         reply = yield from self._paid(replace(request, messages=again, purpose="plan again"))
-        steps, problem = planned(reply.text, self.strategy.steps, self.words)
+        steps, problem = planned(reply.text, self.most, self.words)
         if problem and not self._declines(reply.text):
             self.notes.append(f"neither plan was one ({problem}): the text is written in one part")
             return (Step(self.question.text, min(self.words, LONGEST)),)
@@ -163,8 +168,8 @@ class Draft:
         wrote = lines * _LINE / 2 + self.words * _TOKENS * 0.8
         ceiling = 2 * self._plan_output() + 2 * lines * self._output(max(_EACH, self.words // lines))
         return Line(
-            "reader", Range(0.5 * likely, likely, 2 * likely), Range(2, min(wrote, ceiling), ceiling),
-            Range(2, 1 + lines, 2 + 2 * lines),
+            "reader", Range(0.5 * likely, likely, 2 * likely), Range(1, min(wrote, ceiling), ceiling),
+            Range(1, 1 + lines, 2 + self.most),
         )  # fmt: skip
 
     def _paid(self, request: Generate) -> Work[Completion]:

@@ -78,8 +78,13 @@ def said(reply: str, own: type[BaseModel] | None = None) -> Said:
         return Said()
     if own is not None:
         return Said(problem="it holds no JSON object")
-    items = tuple(_line(line) for line in lines(reply) if not _TALK.match(line))
+    items = tuple(raw for line in lines(reply) if not _TALK.match(line) and _tells(raw := _line(line)))
     return Said(items, "" if items else "it holds no item")
+
+
+def _tells(raw: Raw) -> bool:
+    """Whether a line quotes something: a figure alone stands in any text, and a reply "4" is an answer, no item."""
+    return any(character.isalpha() for character in raw.quote) or (not raw.quote and raw.number is not None)
 
 
 def _line(line: str) -> Raw:

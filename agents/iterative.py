@@ -34,9 +34,10 @@ class IterativeRetrieval:
     """Look up one sub-question after the other, then answer from all that was found.
 
     In every round a model is asked what to look up next, passages are found for that, and it is answered from them. The
-    rounds end when the model says that nothing is missing, asks what was asked before, or has had `rounds`; and when
-    window or budget leave no more than the last call takes. That one reads the best passages of all searches and, last,
-    what the rounds found. Passages stand in rising order, the best nearest to the question.
+    rounds end when the model says that nothing is missing, asks what was asked before or what only the examples in its
+    prompt speak of, or has had `rounds`; and when window or budget leave no more than the last call takes. That one
+    reads the best passages of all searches and, last, what the rounds found. Passages stand in rising order, the best
+    nearest to the question.
 
     Prompted form: the published method forces the shape of what the model writes while it is decoded, and shows it
     demonstrations with up to hundreds of documents; this one asks for it, reads replies leniently, and shows the steps
@@ -126,7 +127,9 @@ class IterativeRetrieval:
         yield from finding.retriever(self.retriever).prepare(corpus, models)
 
     def estimate(self, question: Question, corpus: Corpus, models: Models) -> Estimate:
-        """What `read` will spend: from no round at all to all of them.
+        """What `read` will spend: from few rounds to all of them.
+
+        A reader that needs no round at all may take less than the low end: the span is kept to what says something.
 
         Raises:
             DoesNotFit: not even a prompt without passages fits the reader's window.
@@ -190,7 +193,7 @@ class IterativeRetrieval:
             notes.append(f"no more was looked up after {len(steps)} rounds: {error}")
         except RequestFailed as error:
             notes.append(f"round {len(steps) + 1} failed, and no more was looked up: {error}")
-        return steps, searches, notes
+        return steps, searches, [*notes, *desk.told]
 
     def _desk(self, question: Question, view: Corpus, models: Models) -> Desk:
         window, output = models.reader.window, output_tokens(models.reader, self.max_output)

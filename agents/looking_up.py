@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ragctx.agents.examples import Example
-from ragctx.agents.rounds import Step, finding, findings_last, next_question, said, trace, traces
+from ragctx.agents.rounds import Step, finding, findings_last, next_question, said, strayed, trace, traces
 from ragctx.corpus import Corpus
 from ragctx.errors import BudgetSpent
 from ragctx.models import Models
@@ -34,6 +34,7 @@ class Desk:
         models: facts about the models. room: most tokens of passages in a call.
         shown: demonstrations whose steps the planner sees.
         aside: tokens the last call takes with the question's own passages.
+        told: what a person should know of the sub-questions.
     """
 
     reading: Reading
@@ -43,6 +44,8 @@ class Desk:
     room: int
     shown: tuple[Example, ...] = ()
     aside: int = 0
+    told: list[str] = field(default_factory=list)
+    known: str = ""
     purse: Purse = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +70,7 @@ class Desk:
             LimitError: not one sentence of them fits.
         """
         filler = self.last(())
+        self.known = "\n".join([self.question.text, *(passage.text for passage in main.passages)])
         self.aside = filler.tokens(filler.fill(main).passages) + self.reading.output
 
     def last(self, steps: Sequence[Step]) -> Filler:
@@ -91,7 +95,13 @@ class Desk:
         sampling = Sampling(max_tokens=most, stop=_STOP)
         completion = yield from ask(Generate(messages, PLANNER, "sub-question", sampling))
         self.purse.paid(completion)
-        return next_question(completion.text, [self.question.text, *(step.question for step in steps)])
+        asked = next_question(completion.text, [self.question.text, *(step.question for step in steps)])
+        read = [passage.text for step in steps for passage in step.passages]
+        known = "\n".join([self.known, *(f"{step.question} {step.answer}" for step in steps), *read])
+        if why := strayed(asked, traces(self.shown, said()), known):
+            self.told.append(f"not looked up: {asked} ({why})")
+            return ""
+        return asked
 
     def look_up(self, wanted: str, found: Context, steps: Sequence[Step]) -> Work[Step]:
         """The answer to a sub-question from what was found for it.

@@ -42,6 +42,7 @@ _QUOTED, _WHOLE = 60, 2
 _HEADING = 40
 # Characters of a sentence that is read whole for a quote of it.
 _LONGEST = 1500
+SILENT = "the model quoted nothing that helps to answer: it was not asked for an answer"
 _DOCUMENT = partial(ordered, order="document")
 # Models shorten what they quote.
 _GAP = re.compile(r"\s*(?:\.{3,}|\u2026|\[\.\.\.\])\s*")
@@ -108,7 +109,7 @@ class QuoteThenAnswer:
         first, search = self._gathered(corpus, two.view, models).planned(question, two.first())
         quoted = min(_QUOTED + _HEADING, two.room)
         second = Range(0, two.bare + quoted, two.bare + two.room)
-        output = Range(1, min(_QUOTED, two.quoting) + min(EXPECTED_OUTPUT, two.output), two.quoting + two.output)
+        output = Range(0, min(_QUOTED, two.quoting) + min(EXPECTED_OUTPUT, two.output), two.quoting + two.output)
         if question.answer_type is not None:
             second = Range(0, second.expected, 2 * second.high + two.output + _HEADING)
             output = replace(output, high=output.high + two.output)
@@ -244,13 +245,14 @@ def verified(reply: str, context: Context, view: Corpus) -> tuple[list[Passage],
     """
     quotes = [part for raw in said(reply).items for part in _GAP.split(raw.quote or raw.name) if part.strip(" .\"'")]
     sources = [(Source(passage.text), passage) for passage in context.passages]
-    found = [_found(quote, sources) for quote in quotes]
+    # A figure alone stands somewhere in any text: it is no quote of a sentence.
+    found = [_found(quote, sources) if any(map(str.isalpha, quote)) else () for quote in quotes]
     units = sorted({_unit(span, view) for spans in found for span in spans[:1]})
     passages = [view.passage(*group) for group in _by_document(units)]
     invented = sum(not spans for spans in found)
     share = round(100 * invented / len(quotes)) if quotes else 0
     note = f"{invented} of {len(quotes)} quotes ({share} %) stand nowhere in the documents" if invented else ""
-    return passages, note
+    return passages, note or ("" if quotes else SILENT)
 
 
 def _found(quote: str, sources: Sequence[tuple[Source, Passage]]) -> tuple[Span, ...]:

@@ -23,6 +23,10 @@ _LABEL = re.compile(
     re.I,
 )
 _DONE = re.compile(r"^\W*(?:done|finished|finish|stop|enough|no\s+(?:more|further|other|additional)\b.*)\W*$", re.I)
+# A word with a capital that begins no sentence.
+_NAME = re.compile(r"(?<![.!?:]\s)\b[A-Z][\w-]+")
+# So many letters of the prompt's own text are no question of anybody's.
+_TOLD = 24
 _ANSWERED = re.compile(r"\s*\b(?:answer|found)\s*:.*$", re.I)
 _SLOTS = {
     "step": ("EXAMPLES", "QUESTION", "STEPS"),
@@ -66,6 +70,32 @@ def next_question(reply: str, earlier: Iterable[str]) -> str:
     first, *rest = asked
     candidates = [first, *(line for line in rest if line.endswith(("?", "？")))]
     return next((line for line in candidates if line and not _repeats(line, known)), "")
+
+
+def strayed(asked: str, shown: str, known: str) -> str:
+    """Why a sub-question is none of this question's, in words; empty where it is.
+
+    A small model goes on with the names of the traces it was shown, or says the prompt back.
+
+    Args:
+        asked: the sub-question.
+        shown: the traces of other questions.
+        known: all that bears on this one: its words, what was found for it.
+
+    Example:
+        >>> strayed("Who is the landlord of Arlow?", "Next: Who is the mayor of Arlow?", "Which lease is dearer?")
+        'it asks about arlow, of which only the examples in the prompt speak'
+        >>> strayed("Who is the mayor of Arlow?", "Next: Who is the mayor of Arlow?", "How old is Arlow's mayor?")
+        ''
+    """
+    told = _plain(said().fill("step", examples="", question="", steps=""))
+    if len(_plain(asked)) >= _TOLD and _plain(asked) in told:
+        return "it is the prompt's own text"
+    names = {found.group().casefold() for found in _NAME.finditer(asked) if found.start() > 0}
+    alien = names & _every_word(shown) - _every_word(known)
+    if alien:
+        return f"it asks about {', '.join(sorted(alien))}, of which only the examples in the prompt speak"
+    return ""
 
 
 def finding(reply: str, templates: Templates) -> str:
@@ -131,6 +161,10 @@ def _tidy(line: str) -> str:
 def _repeats(question: str, earlier: Iterable[str]) -> bool:
     plain, words = _plain(question), content(question)
     return any(plain == _plain(one) or (bool(words) and words == content(one)) for one in earlier)
+
+
+def _every_word(text: str) -> set[str]:
+    return {word.casefold() for word in re.findall(r"\w[\w-]*", text)}
 
 
 def _plain(text: str) -> str:

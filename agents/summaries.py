@@ -27,6 +27,7 @@ _ENDS = re.compile(r"[.!?。！？…．｡؟।]['\"’”»)\]】」』*_]*$")
 _LEAD = re.compile(r"^\s*(?:\*\*)?(?:here is |here's )?(?:an? |the )?(?:new |updated |final |short(?:er)? )*"
                    r"(?:summary|version)[^:\n]{0,60}:(?:\*\*)?\s*", re.IGNORECASE)  # fmt: skip
 REPLACED = "a summary came out longer than its source: the source took its place"
+FAILED = "a short source took the place of a summary that failed"
 LOST = "no usable summary of it was written"
 CUT = "a summary did not end within its limit: it was cut after its last whole sentence"
 
@@ -124,7 +125,7 @@ class Writer:
                 self.purse.paid(reply)  # type: ignore[arg-type]
                 if isinstance(reply, Failure):
                     self.failures.append(reply)
-                    done[i] = self._instead(wishes[i])
+                    done[i] = self._instead(wishes[i], FAILED)
                 elif isinstance(reply, Completion):
                     last[i] = reply
                     if (summary := self.valid(wishes[i], reply)) is not None:
@@ -213,11 +214,11 @@ class Writer:
         source = wish.source if len(wish.source) < len(text) else ""
         return self._instead(wish) if source else None
 
-    def _instead(self, wish: Wish) -> Summary | None:
+    def _instead(self, wish: Wish, why: str = REPLACED) -> Summary | None:
         """The source itself, where it is no longer than its summary may be."""
         if not wish.source or self.facts.counter.count(wish.source) > wish.limit:
             return None
-        self.notes[REPLACED] = None
+        self.notes[why] = None
         return Summary(wish.source, wish.spans, Completion(wish.source))
 
     def _uses(self, text: str, slot: str) -> bool:

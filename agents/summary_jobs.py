@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 # A part of fewer tokens is not worth a call.
 LEAST = 48
-# How many calls are asked for once more; only plans rest on it. Twice all of them is the most a plan reckons with.
-_AGAIN, _MOST = 0.05, 2.0
+# How many calls are asked for once more; only plans rest on it. Three times all of them is the most a plan reckons
+# with, however many tries are allowed: more than that says nothing.
+_AGAIN, _MOST = 0.05, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class SummaryJob:
     def incremental(self) -> bool:
         """Whether one summary is brought up to date part by part."""
         return self.strategy.workflow == "incremental"
+
+    @property
+    def most(self) -> int:
+        """Times that every call may be made, as a plan reckons."""
+        return min(_MOST, self.strategy.tries)
 
     def room(self) -> int:
         """Tokens of a part's blocks.
@@ -142,8 +148,8 @@ class SummaryJob:
         lead = tree.merges(frame, FILLED)
         written = tree.written() - parts * tree.limits[0]
         top = Line(
-            "reader", Range(0, min(above, lead * (1 + _AGAIN)), above * _MOST),
-            Range(0, FILLED * written, _MOST * written), Range(0, merges, _MOST * merges),
+            "reader", Range(0, min(above, lead * (1 + _AGAIN)), above * self.most),
+            Range(0, FILLED * written, self.most * written), Range(0, merges, self.most * merges),
         )  # fmt: skip
         return (level, top)
 
@@ -155,8 +161,8 @@ class SummaryJob:
         return self._line("reader", Range(low, max(low, likely), max(low, high)), parts, parts * self.limit)
 
     def _line(self, role: str, prompt: Range, calls: int, output: int) -> Line:
-        """Every call once; some twice, and at most all of them."""
-        most = _MOST if self.strategy.tries > 1 else 1.0
+        """Every call once; some again, at most all of them as often as may be."""
+        most = self.most
         again = _AGAIN if self.strategy.tries > 1 else 0.0
         return Line(
             role,

@@ -29,14 +29,15 @@ class AgentWrite:
     After AgentWrite (Bai et al., LongWriter, arXiv 2408.07055): a plan of one line a part, each with a number of words,
     and then a call for each line. Every part is written from passages of its own, found for its line. The published
     form shows all text so far in every call, which costs more with every part; here a call is shown the plan, in which
-    a sentence stands for each part that is written, and how the last part ended. A plan of too many lines, or of none,
-    is sent back once; after a second one the text is written in one part. The answer notes how long the text was to be
-    and how long it is, with the paper's length score. Nothing streams: no single call writes the answer.
+    a sentence stands for each part that is written, and how the last part ended. A plan of more than twice the lines
+    that its length needs, or of none, is sent back once; after a second one the text is written in one part. The answer
+    notes how long the text was to be and how long it is, with the paper's length score. Nothing streams: no single call
+    writes the answer. A prompted form: the paper's own model was trained to write long; inherits no published gain.
 
     Attributes:
         words: of the whole text; by default what the question asks for ("in 800 words"), else 400.
-        steps: the most lines of a plan. tokens: most tokens of passages in a call, headings included; by default a
-            twelfth of the window, within 256 and 2,000.
+        steps: the most lines of a plan, however long the text. tokens: most tokens of passages in a call, headings
+            included; by default a twelfth of the window, within 256 and 2,000.
         retriever: a registered name, or a `Retriever`. candidates: chunks to ask it for.
         max_output: most tokens of a part. templates: their refusal is recognised.
 

@@ -11,7 +11,9 @@ from typing import Any
 from compression_rig import METHODS, SENTENCES, Rig, make, rig, words
 from compression_sources import Source, sets, sources
 
-from ragctx.compressors.units import sentences
+from ragctx.compressors.cutting import cut
+from ragctx.compressors.units import sentences, units
+from ragctx.compressors.weighing import Weighed
 from ragctx.errors import InputError
 from ragctx.models import Counter
 from ragctx.types import Context, Passage, Span
@@ -46,7 +48,7 @@ def measure(wanted: argparse.Namespace) -> dict[str, object]:
             try:
                 some = sources(wanted.data, name, wanted.samples, wanted.source, models.models)
             except InputError as nothing:
-                skipped[name] = str(nothing)
+                skipped[name] = str(nothing).removeprefix(f"{wanted.data}/")  # no machine's folder in a result
                 continue
             if not some:
                 skipped[name] = "no question with a text and an answer"
@@ -73,34 +75,48 @@ def _held(source: Source, models: Rig, wanted: argparse.Namespace) -> Iterator[H
 
 
 def unused(given: Context, found: Context, counter: Counter, budget: int) -> int:
-    """How many sentences are left out though each, put in its place, would still fit."""
-    held = {name: _sorted(found, name) for name in {span.document for span in given.spans}}
-    texts = [_narrowed(passage, held) for passage in given.passages]
+    """How many sentences are left out though each, put in its place, would still fit.
+
+    Units are the compressor's own, written as it writes them; a heading above nothing is left out by its rules.
+    """
+    places = {name: _sorted(found, name) for name in {span.document for span in given.spans}}
+    passages = [_weighed(passage, budget, counter) for passage in given.passages]
+    kept = [_kept(one, places) for one in passages]
+    texts = [_text(one, held) for one, held in zip(passages, kept, strict=True)]
     count = 0
-    for number, passage in enumerate(given.passages):
-        for start, end in sentences(passage.text, budget):
-            with_it = _narrowed(passage, held, (start, end))
-            if passage.text[start:end].strip() and len(with_it) > len(texts[number]):
-                every = [*texts[:number], with_it, *texts[number + 1 :]]
-                count += counter.count("\n\n".join(text for text in every if text)) <= budget
+    for number, one in enumerate(passages):
+        for j, unit in enumerate(one.units):
+            if j in kept[number] or unit.heading or not one.passage.text[unit.start : unit.end].strip():
+                continue
+            every = [*texts[:number], _text(one, kept[number] | {j}), *texts[number + 1 :]]
+            count += counter.count("\n\n".join(text for text in every if text)) <= budget
     return count
+
+
+def _weighed(passage: Passage, budget: int, counter: Counter) -> Weighed:
+    parts = units(passage.text, sentences(passage.text, budget, counter))
+    return Weighed(passage, parts, (0.0,) * len(parts), 0.0)
+
+
+def _text(one: Weighed, kept: set[int]) -> str:
+    return cut(one, kept).text if kept else ""
 
 
 def _sorted(found: Context, name: str) -> list[Span]:
     return sorted(span for span in found.spans if span.document == name)
 
 
-def _narrowed(passage: Passage, held: Mapping[str, Sequence[Span]], more: tuple[int, int] | None = None) -> str:
-    """What is kept of a passage, and a range of its text more."""
-    places, at = ([more] if more else []), 0
-    for before, span in zip((None, *passage.spans), passage.spans, strict=False):
+def _kept(one: Weighed, held: Mapping[str, Sequence[Span]]) -> set[int]:
+    """Numbers of a passage's units that lie in what is kept."""
+    ranges, at = [], 0
+    for before, span in zip((None, *one.passage.spans), one.passage.spans, strict=False):
         at += before is not None and before.end < span.start
-        for one in held[span.document]:
-            first, last = max(one.start, span.start), min(one.end, span.end)
+        for there in held[span.document]:
+            first, last = max(there.start, span.start), min(there.end, span.end)
             if first < last:
-                places.append((first - span.start + at, last - span.start + at))
+                ranges.append((first - span.start + at, last - span.start + at))
         at += len(span)
-    return passage.narrowed(places).text if places else ""
+    return {j for j, unit in enumerate(one.units) if any(a < unit.end and unit.start < b for a, b in ranges)}
 
 
 def told(held: Sequence[Held]) -> dict[str, object]:

@@ -2,10 +2,12 @@
 
     python benchmarks/outcomes.py --data DIR --folder JOBS [--model DIR] [--rows 600] [--strategies NAME ...]
 
-Every strategy's rows are a job of the product's own in `--folder`: a run that was killed goes on, nothing is paid for
-twice. `JOBS/outcomes.jsonl` is what `ragctx calibrate outcomes:FILE` fits and `routing.py --outcomes` measures on; a
-row holds scores, tokens, seconds and signals and no text but the question's id. `JOBS/outcomes.json` tells the
-command, the date and the machine, and what was asked.
+Rows are asked in portions with some of every set. A portion's strategies are jobs of the product's own in `--folder`: a
+run that was killed goes on, nothing is paid for twice. After each portion `JOBS/outcomes.jsonl` holds all that is
+finished; questions that are in it are not asked again, so a folder with that file alone goes on too. It is what
+`ragctx calibrate outcomes:FILE` fits and `routing.py --outcomes` measures on; a row holds scores, tokens, seconds and
+signals and no text but the question's id. `JOBS/outcomes.json` tells the commands, dates and machines, and what was
+asked.
 
 Texts have 1,000 to 6,000 tokens, a tenth of them up to 16,000; of every fifth question over passages the passage that
 answers is left out, so that declining is right. Short golds are scored right or wrong, long ones by token F1. Rows are
@@ -24,7 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from core import machine
@@ -33,6 +35,7 @@ from reading_rows import joined
 from ragctx.evaluation.datasets import Example, examples
 from ragctx.evaluation.experiment import Experiment
 from ragctx.evaluation.outcomes import Matrix, measured
+from ragctx.readers import open_model
 
 SETS = (
     "covidqa", "fairytaleqa", "mtrag_un", "multihop_hotpot_2wiki_musique", "multispanqa", "nq_open_oracle", "qmsum",
@@ -50,16 +53,18 @@ _GONE = 5
 
 
 def rows(data: Path, count: int, sets: Sequence[str] = SETS) -> list[Example]:
-    """About `count` rows, as many of each set as there are."""
+    """About `count` rows, the sets in turns."""
     each = -(-count // len(sets))
-    return [row for name in sets if (data / name).is_dir() for row in of_set(data / name, each)]
+    drawn = [of_set(data / name, each) for name in sets if (data / name).is_dir()]
+    return [row for turn in zip_longest(*drawn) for row in turn if row is not None]
 
 
 def of_set(folder: Path, count: int) -> list[Example]:
     """The first rows of a set by the digests of their ids, a tenth of them over long texts; two of a text at most."""
-    usual, long = (_first(_usable(folder, bounds)) for bounds in (USUAL, LONG))
-    some = long[: count // 10]
-    return [*usual[: count - len(some)], *some]
+    long = _first(_usable(folder, LONG))[: count // 10]
+    taken = {row.question.id for row in long}  # short texts are joined up to either length
+    usual = [row for row in _first(_usable(folder, USUAL)) if row.question.id not in taken]
+    return sorted([*usual[: count - len(long)], *long], key=lambda row: _digest(f"turn: {row.question.id}"))
 
 
 def _first(found: Iterator[Example]) -> list[Example]:
@@ -112,6 +117,9 @@ def options(said: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--folder", type=Path, required=True, help="where jobs and outcomes are kept")
     parser.add_argument("--rows", type=int, default=600)
+    parser.add_argument("--dtype", default="bfloat16", help="precision of the language model")
+    parser.add_argument("--threads", type=int, help="of the language model; all cores by default")
+    parser.add_argument("--portion", type=int, default=27, help="rows that are asked together")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     wanted = parser.parse_args(said)
@@ -121,15 +129,27 @@ def options(said: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(said: Sequence[str] | None = None) -> None:
-    """Run what is still to be run, and write the matrix."""
+    """Run what is still to be run, portion by portion, and write the matrix after each."""
     wanted = options(said)
-    reader = f"local:{wanted.model}" if wanted.model else "local:smollm2-135m"
+    spec = f"local:{wanted.model}" if wanted.model else "local:smollm2-135m"
     name = Path(wanted.model).name if wanted.model else "smollm2-135m"
+    wanted.folder.mkdir(parents=True, exist_ok=True)
     chosen = rows(Path(wanted.data), wanted.rows, wanted.sets)
-    print(f"{len(chosen)} questions: {dict(Counter(row.question.kind for row in chosen))}", file=sys.stderr)
-    began = time.monotonic()
-    matrix = measured(Experiment(chosen, wanted.folder / name, wanted.strategies, {name: reader}), _told(len(chosen)))
-    _write(wanted, matrix, time.monotonic() - began)
+    known = _known(wanted.folder / "outcomes.jsonl", name)
+    left = [row for row in chosen if row.question.id not in known]
+    print(f"{len(chosen)} questions, {len(left)} of them to be asked", file=sys.stderr)
+    for portion in (left[at : at + wanted.portion] for at in range(0, len(left), wanted.portion)):
+        began = time.monotonic()
+        folder = wanted.folder / name / f"{_digest(' '.join(row.question.id for row in portion)):016x}"
+        reader = open_model(spec, dtype=wanted.dtype, threads=wanted.threads)
+        matrix = measured(Experiment(portion, folder, wanted.strategies, {name: reader}), _told(len(portion)))
+        named = Matrix(tuple(replace(row, reader=name) for row in matrix.rows))  # the reader's own has its folder
+        _write(wanted, named, time.monotonic() - began)
+
+
+def _known(path: Path, reader: str) -> set[str]:
+    """Questions that the reader was asked."""
+    return {row.question for row in Matrix.read(path).rows if row.reader == reader} if path.exists() else set()
 
 
 def _told(count: int) -> Callable[[object], None]:
@@ -145,22 +165,25 @@ def _told(count: int) -> Callable[[object], None]:
 
 
 def _write(wanted: argparse.Namespace, matrix: Matrix, seconds: float) -> None:
-    """This reader's rows in place of those it had before; other readers' rows stay."""
+    """The rows beside those that the file has, and one more run in its head."""
     path = wanted.folder / "outcomes.jsonl"
-    mine = set(matrix.readers)
-    held = tuple(row for row in Matrix.read(path).rows if row.reader not in mine) if path.exists() else ()
-    Matrix((*held, *matrix.rows)).checked().write(path)
-    head = {
+    held = Matrix.read(path).rows if path.exists() else ()
+    every = Matrix((*held, *matrix.rows)).checked()
+    every.write(path)
+    told = path.with_suffix(".json")
+    runs = json.loads(told.read_text("utf-8"))["runs"] if told.exists() else []
+    run = {
         "date": str(date.today()),
         "machine": machine(),
-        "command": f"python benchmarks/outcomes.py --data DIR --rows {wanted.rows} --strategies "
+        "command": f"python benchmarks/outcomes.py --data DIR --rows {wanted.rows} --dtype {wanted.dtype} --strategies "
         + " ".join(wanted.strategies),
-        "readers": sorted({*mine, *(row.reader for row in held)}),
-        "questions": dict(Counter(row.kind for row in matrix.rows)),
-        "seconds_of_the_last_run": round(seconds),
+        "reader": matrix.readers[0],
+        "rows": len(matrix.rows),
+        "seconds": round(seconds),
     }
-    path.with_suffix(".json").write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(head))
+    head = {"readers": every.readers, "questions": dict(Counter(row.kind for row in every.rows)), "runs": [*runs, run]}
+    told.write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(run), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Every strategy over the example documents and over rows of data sets: score, tokens, calls, seconds. One JSON object.
 
-    python benchmarks/reading.py --data DIR --model DIR --folder JOBS [--rows 100] [--ways NAME ...] [--store FILE]
+    python benchmarks/reading.py --data DIR --model DIR --folder JOBS [--kept FILE] [--rows 100] [--ways NAME ...]
     python benchmarks/reading.py --quick --json
 
-Each strategy's rows are a job of the product's own batch store in `--folder`: a run that was killed goes on, with
-nothing paid for twice, and a finished job is only read. A question without an answer is a failed row that scores 0.
+Rows are asked in portions, each strategy's as a job of the product's own batch store in `--folder`: a run that was
+killed goes on, with nothing paid for twice. Finished rows are added to `--kept`, which holds numbers alone; they are
+not asked again wherever the file is. A question without an answer is a failed row that scores 0.
 `--quick` asks one question of each kind over the shortest example documents, and takes what it cannot measure from
 `results/reading.json`; `stored` tells which, and of when. What cannot be measured at all is null, and `why_null` says
 why.
@@ -19,10 +20,11 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -31,10 +33,13 @@ import chains
 import reviews
 from parts import Figures, told, with_stored
 from reading_jobs import Row, asked, missing, rows, ways
+from reading_kept import Kept, job
 from reading_rows import SETS, Rows, of_data, of_examples
 
-from ragctx import Pipeline
+from ragctx import Pipeline, Question
+from ragctx.contracts import Strategy
 from ragctx.corpus import Corpus
+from ragctx.readers import open_model
 from ragctx.work import Reply, Request, Work
 
 STORED = Path(__file__).parent / "results" / "reading.json"
@@ -50,6 +55,12 @@ def options(said: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--reader", help="any reader instead, e.g. openai:MODEL@BASE_URL; the offline default if none")
     parser.add_argument("--folder", type=Path, help="where jobs and indexes are kept; a temporary one if none is given")
     parser.add_argument("--rows", type=int, default=100, help="of the data sets, all together")
+    parser.add_argument(
+        "--portion", type=int, default=10, help="rows that every strategy is asked before the next ones"
+    )
+    parser.add_argument("--kept", type=Path, help="file of finished rows")
+    parser.add_argument("--dtype", default="bfloat16", help="precision of --model")
+    parser.add_argument("--threads", type=int, help="of --model; all cores by default")
     parser.add_argument("--tokens", type=int, nargs=2, default=(1000, 6000), help="of a row's texts, least and most")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--ways", nargs="+", help="only these strategies, or `retrieve over RETRIEVER`")
@@ -61,6 +72,19 @@ def options(said: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(said)
 
 
+def in_turns(questions: Sequence[Question]) -> list[Question]:
+    """One of every kind, then the next of every kind: the first portions are like all of them."""
+    kinds: dict[str, list[Question]] = {}
+    for question in questions:
+        kinds.setdefault(question.kind, []).append(question)
+    return [one for turn in zip_longest(*kinds.values()) for one in turn if one is not None]
+
+
+def batched(questions: Sequence[Question], count: int) -> Iterator[Sequence[Question]]:
+    """So many at a time."""
+    return (questions[at : at + count] for at in range(0, len(questions), count))
+
+
 @contextmanager
 def _place(wanted: argparse.Namespace) -> Any:
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,9 +93,11 @@ def _place(wanted: argparse.Namespace) -> Any:
         yield folder
 
 
-def reader(wanted: argparse.Namespace) -> str:
-    """What the reader is opened by."""
-    return wanted.reader or (f"local:{wanted.model}" if wanted.model else "auto")
+def reader(wanted: argparse.Namespace) -> object:
+    """What the reader is opened by, or the reader itself."""
+    if wanted.reader or not wanted.model:
+        return wanted.reader or "auto"
+    return open_model(f"local:{wanted.model}", dtype=wanted.dtype, threads=wanted.threads)
 
 
 def _examples(wanted: argparse.Namespace, pipeline: Pipeline, folder: Path, until: float) -> Figures:
@@ -90,23 +116,43 @@ def _data(wanted: argparse.Namespace, pipeline: Pipeline, folder: Path, until: f
 def _read(
     part: str, chosen: Rows, wanted: argparse.Namespace, pipeline: Pipeline, folder: Path, until: float
 ) -> list[Row]:
-    """All rows of all strategies; one that cannot begin gives failed rows."""
+    """All rows of all strategies, portion by portion; one that cannot begin gives failed rows."""
     corpus = Corpus.over(*chosen.documents, folder=folder / f"{part}-index")
+    kept = Kept(wanted.kept, f"{pipeline.models.reader.identity} {wanted.dtype if wanted.model else ''}".strip())
     told: list[Row] = []
-    for name, way in ways(wanted.ways).items():
-        job = folder / f"{part}-{name.replace(' ', '-')}.sqlite"
-        began = time.monotonic()
-        if began > until and not job.exists():
-            told += missing(name, part, chosen.questions, "not begun: the time was up")
-            continue
-        try:
-            made = rows(name, part, asked(pipeline, corpus, (name, way), chosen.questions, job, until))
-        except Exception as error:  # noqa: BLE001 - one strategy must not lose the others' rows
-            traceback.print_exc()
-            made = missing(name, part, chosen.questions, f"{type(error).__name__}: {error}"[:300])
-        told += made
-        print(f"{part}, {name}: {len(made)} rows, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    for questions in batched(in_turns(chosen.questions), wanted.portion):
+        for name, way in ways(wanted.ways).items():
+            told += kept.of(part, name, questions)
+            left = kept.left(part, name, questions)
+            if left:
+                told += _asked(part, (name, way), left, pipeline, corpus, kept, folder, until)
     return told
+
+
+def _asked(
+    part: str,
+    strategy: tuple[str, Strategy],
+    questions: Sequence[Question],
+    pipeline: Pipeline,
+    corpus: Corpus,
+    kept: Kept,
+    folder: Path,
+    until: float,
+) -> list[Row]:
+    """A strategy's rows of some questions, asked now or in a job that was stopped."""
+    name, _ = strategy
+    file = job(folder, part, name, questions)
+    began = time.monotonic()
+    if began > until and not file.exists():
+        return missing(name, part, questions, "not begun: the time was up")
+    try:
+        made = rows(name, part, asked(pipeline, corpus, strategy, questions, file, until))
+    except Exception as error:  # noqa: BLE001 - one strategy must not lose the others' rows
+        traceback.print_exc()
+        return missing(name, part, questions, f"{type(error).__name__}: {error}"[:300])
+    kept.add(made)
+    print(f"{part}, {name}: {len(made)} rows, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return made
 
 
 def _clustered(wanted: argparse.Namespace, pipeline: Pipeline, folder: Path, until: float) -> Figures:

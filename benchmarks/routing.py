@@ -12,6 +12,7 @@ a matrix of `outcomes.py`. `--quick` leaves out a fifth of the documents at a ti
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -22,13 +23,13 @@ from statistics import fmean, median
 from typing import Any
 
 import numpy as np
+import routing_matrix
 from core import machine
 from parts import Figures, measured, null, resumed, told
 from routing_fits import LENGTHS, Routed, by_document, by_domain, folds, got, routed, share
 from routing_rows import ARMS, Row, rows
 
 from ragctx.evaluation import paired_bootstrap
-from ragctx.evaluation.calibration import calibrate
 from ragctx.evaluation.frontier import calibration, calibration_error
 from ragctx.evaluation.outcomes import Matrix
 from ragctx.routing.fitting import fit_calibrated, telling
@@ -43,7 +44,11 @@ NAMES = [
     "unseen_domain_token_share", "type_accuracy", "unseen_domain_type_accuracy", "calibration_error",
     "unseen_domain_calibration_error", "routing_ms", "lookup_ms", "intervals", "chosen",
 ]  # fmt: skip
-PLANS = ["plan_error_median", "plan_error_corrected", "matrix"]
+PLANS = [
+    "plan_error_median", "plan_error_corrected", "plan_bounds_held", "plan_error_by_strategy", "matrix_rows",
+    "matrix_questions", "matrix_sets", "matrix_ways", "matrix_aiq", "matrix_oracle", "matrix_against",
+    "matrix_over_chance", "matrix_calibration_error", "matrix_verdict",
+]  # fmt: skip
 
 
 def lara(data: Path, kept: Path, *, parts: int) -> Figures:
@@ -138,14 +143,7 @@ def plans(file: Path | None) -> Figures:
     if file is None:
         return null("no outcome matrix: run benchmarks/outcomes.py, then give its file as --outcomes", *PLANS)
     matrix = Matrix.read(file)
-    found = calibrate(matrix)
-    moved = found.fitted.corrections
-    cells = [(n, c) for row in matrix.rows for n, c in row.cells.items() if c.expected is not None and c.tokens]
-    off = [abs((cell.expected or 0) - cell.tokens) / cell.tokens for _, cell in cells]
-    then = [abs((cell.expected or 0) * moved[name].tokens - cell.tokens) / cell.tokens for name, cell in cells]
-    arms = {arm.name: [round(arm.score, 4), round(arm.tokens)] for arm in (*found.arms, found.routed, found.oracle)}
-    told = {"rows": len(matrix.rows), "questions": found.questions, "arms": arms, "verdict": found.verdict}
-    return dict(zip(PLANS, (round(median(off), 4), round(median(then), 4), told), strict=True))
+    return routing_matrix.plans(matrix) | routing_matrix.compared(matrix)
 
 
 def main() -> None:
@@ -155,7 +153,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="where signals are kept")
     parser.add_argument("--outcomes", type=Path)
     parser.add_argument("--store", type=Path)
-    parser.add_argument("--only", nargs="*", choices=["lara", "plans"])
+    parser.add_argument("--only", nargs="*", choices=["lara", "plans"], help="in --store the other part stays")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
@@ -167,7 +165,11 @@ def main() -> None:
         parts = 5 if wanted.quick else 10
         measure = {"lara": lambda: lara(wanted.data, kept, parts=parts), "plans": lambda: plans(wanted.outcomes)}
         promised = {"lara": NAMES, "plans": PLANS}
-        result = measured(wanted, resumed(head, {}), measure, lambda name: measure[name](), promised, stored)
+        known = json.loads(wanted.store.read_text()) if wanted.only and wanted.store and wanted.store.exists() else {}
+        head |= {name: known[name] for name in head if name in known}
+        result = measured(
+            wanted, resumed(head, known, wanted.only or ()), measure, lambda name: measure[name](), promised, stored
+        )
     told(wanted, result)
 
 

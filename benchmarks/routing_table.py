@@ -21,6 +21,11 @@ ROWS = [
     ("routing_ms", "routing beyond the look-up, milliseconds a question", "at most 5"),
     ("lookup_ms", "the BM25 look-up, which retrieving does anyway, milliseconds", ""),
     ("plan_error_median", "planned against billed tokens, median", "at most 0.10"),
+    ("plan_error_corrected", "the same, corrected by what plans were off before", ""),
+    ("plan_bounds_held", "billed tokens within the planned bounds", "at least 0.90"),
+    ("matrix_questions", "our own runs: questions", "at least 600"),
+    ("matrix_sets", "data sets", "at least 8"),
+    ("matrix_calibration_error", "expected calibration error on them", "at most 0.05"),
 ]
 NAMED = {"32k": "32k", "cheap_32k": "32k, few tokens", "128k": "128k", "cheap_128k": "128k, few tokens"} | {
     "unseen_domain_32k": "32k, a domain never seen",
@@ -51,7 +56,34 @@ def lines(result: dict[str, Any]) -> list[str]:
     keys = ("full", "retrieve", "kind", "kind_reader", "oracle")
     for length, one in (result.get("proxy") or {}).items():
         told.append(f"| {length} | " + " | ".join(f"{one[key]:.3f}" for key in keys) + " |")
-    return told
+    return told + _matrix(result)
+
+
+def _matrix(result: dict[str, Any]) -> list[str]:
+    """Our own runs: every way, and the router that costs no more than it."""
+    ways, against = result.get("matrix_ways") or {}, result.get("matrix_against") or {}
+    if not ways:
+        return []
+    told = ["", "| our own runs | score | tokens | router at no more | its tokens | points | 95 % |"]
+    told += ["|---|--:|--:|---|--:|--:|--:|"]
+    for name, one in against.items():
+        score, tokens = ways[name]
+        told.append(f"| {name} | {score:.3f} | {tokens:,} | {_router(one)} |")
+    area = result["matrix_aiq"]
+    told += [
+        "",
+        f"Mean height of the cost-quality hull (AIQ): the router {area['router']:.3f}, mixtures of strategies drawn by",
+        f"chance {area['chance']:.3f}; the best strategy of each question, known afterwards, "
+        f"{result['matrix_oracle']:.3f}.",
+    ]
+    return [*told, f"`ragctx calibrate` on these runs: {result['matrix_verdict']}."]
+
+
+def _router(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return "none | | |"
+    gain = f"{one['gain']:+.1f} | {one['low']:+.1f} to {one['high']:+.1f}"
+    return f"{one['router']} | {100 * one['tokens']:.0f} % | {gain}"
 
 
 def _cell(value: object) -> str:

@@ -15,7 +15,7 @@ from ragctx.types import Passage
 # How passages are joined for counting: what stands between them takes tokens too.
 BETWEEN = "\n\n"
 # A unit may cost so many tokens less in its place than alone, and so many that then do not fit are tried.
-_SLACK, _TRIED = 2, 32
+_SLACK, _TRIED = 2, 64
 Place = tuple[int, int]
 
 
@@ -44,6 +44,7 @@ class Filling:
     kept: list[set[int]] = field(default_factory=list)
     _above: list[list[tuple[int, ...]]] = field(default_factory=list)
     _taken: list[tuple[Place, ...]] = field(default_factory=list)
+    _free: int = 0
 
     def fill(self, wanted: Sequence[Place]) -> list[set[int]]:
         """Take units by their places (passage, unit), most wanted first, each that still fits."""
@@ -113,18 +114,39 @@ class Filling:
     def _spent(self) -> int:
         return tokens((passage for _, passage in self.passages()), self.counter)
 
-    def _use_what_is_left(self, skipped: Iterable[Place]) -> None:
-        """Take of what was passed over whatever fits; after many tries only what costs less than all that did not."""
-        left, tries, over = self.budget - self._spent(), _TRIED, math.inf
-        for place in skipped:
-            for step in self._steps_to(place, left + _SLACK):
-                price = self._price(step)
-                if tries <= 0 and price >= over:
-                    continue
-                self._take(step)
-                spent = self._spent()
-                if spent <= self.budget:
-                    left = self.budget - spent
-                    break
+    def _use_what_is_left(self, skipped: Sequence[Place]) -> None:
+        """Take of what was passed over whatever fits, then headings that what is kept stands under.
+
+        After many tries only what costs less than all that did not fit is looked at.
+        """
+        self._free, tries, over = self.budget - self._spent(), _TRIED, math.inf
+        for step in self._left_over(skipped):
+            price = self._in_place(step)
+            if price > self._free or (tries <= 0 and price >= over):
+                continue
+            self._take(step)
+            spent = self._spent()
+            if spent <= self.budget:
+                self._free = self.budget - spent
+            else:
                 self._give_back()
                 tries, over = tries - 1, min(over, price)
+
+    def _left_over(self, skipped: Sequence[Place]) -> Iterator[tuple[Place, ...]]:
+        """Steps that may still fit, each looked up when those before it were taken or not."""
+        for place in skipped:
+            for step in self._steps_to(place, self._free + _SLACK):
+                if place[1] not in self.kept[place[0]]:
+                    yield step
+        for i, held in enumerate(self.kept):
+            above = {k for j in held for k in self._above[i][j]} if self.titled else set()
+            for k in sorted(above - held):
+                yield from self._steps_to((i, k), self._free + _SLACK)
+
+    def _in_place(self, step: tuple[Place, ...]) -> int:
+        """What units cost in their passage, beside what is kept of it."""
+        i, held = step[0][0], self.kept[step[0][0]]
+        with_it = cut(self.weighed[i], held | {j for _, j in step}).text
+        if held:
+            return self.counter.count(with_it) - self.counter.count(cut(self.weighed[i], held).text)
+        return self.counter.count(with_it) + (self.counter.count(BETWEEN) if any(self.kept) else 0)

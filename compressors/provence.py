@@ -14,6 +14,7 @@ from typing import ClassVar, Literal, get_args
 from ragctx.compressors.cutting import left_out
 from ragctx.compressors.filling import Filling, Place
 from ragctx.compressors.ranks import fused
+from ragctx.compressors.sentences_bm25 import BM25Sentences
 from ragctx.compressors.weighing import Weighed, able, weigh
 from ragctx.errors import ConfigError
 from ragctx.models import Models
@@ -27,6 +28,7 @@ _SENTENCE, _MARKS = 20, 4
 # How many fewer tokens a ranker may count than the reader, and how many more it reads where windows overlap.
 _FEWER, _OVERLAP = 0.4, 2.5
 _PRUNED = "pruned: {:.2f} likely needed"
+_FOREIGN = "sentences are chosen by their words (BM25): {} does not know the letters of the question"
 _OVER = "over the token budget: {:.2f} likely needed"
 
 
@@ -45,8 +47,8 @@ class Provence:
     "relevance_max" is the best passage's relevance, "kept_share" the share of sentences that is kept, out of
     "sentences", of which "sentences_pruned" were not. Every sentence that is left out is in `dropped` with its reason.
 
-    A ranker that cannot weigh sentences within a passage ranks each by itself, and a note says so; without any ranker
-    there is nothing to go by.
+    A ranker that cannot weigh sentences within a passage ranks each by itself; one that does not know the letters of
+    the question is not asked, and BM25 chooses. A note says either. Without any ranker there is nothing to go by.
 
     Attributes:
         threshold: 0 to 1; keep sentences at least so likely to be needed. None: as many as the budget holds.
@@ -93,6 +95,11 @@ class Provence:
 
     def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
         """A context of at most `budget` tokens by the reader's counter, of the sentences most likely needed."""
+        able(models)
+        ranker = models.of("ranker")
+        if not ranker.reads(question.text):
+            found = yield from BM25Sentences(keep_title=self.keep_title).compress(question, context, budget, models)
+            return replace(found, notes=(*found.notes, _FOREIGN.format(ranker.name)))
         weighed, note = yield from weigh(question, context.passages, budget if self.room is None else self.room, models)
         ranks = fused([one.relevance for one in weighed], with_given=self.fuse)
         filling = Filling(weighed, models.reader.counter, budget, self.keep_title)

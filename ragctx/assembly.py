@@ -152,7 +152,8 @@ def _encoder(encoder: object, options: Mapping[str, object]) -> tuple[Backend | 
         return open_encoder(encoder, **options), ()
     lacking = missing(DEFAULT)
     if lacking:
-        return None, (f"hybrid retrieval is BM25 alone: no encoder; for dense retrieval: {lacking}",)
+        told = "hybrid retrieval is BM25 alone: no encoder"
+        return None, (f"{told}; for dense retrieval name the packaged one, encoder='extractive', or {lacking}",)
     return open_encoder(DEFAULT, **options), ()
 
 

@@ -47,6 +47,15 @@ class Pieces(Protocol):
         ...
 
 
+@runtime_checkable
+class Literate(Protocol):
+    """A counter that knows in which letters its model can read."""
+
+    def reads(self, text: str) -> bool:
+        """Whether most of a text is in letters that the model knows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EstimatedCounter:
     """Upper-bound guess from characters, for models whose tokenizer is not here.
@@ -98,6 +107,15 @@ class ModelFacts:
     identity: str = ""
     kinds: frozenset[str] = frozenset({"Generate"})
     max_output: int | None = None
+
+    def reads(self, text: str) -> bool:
+        """Whether it can read a text's letters, as far as its counter knows.
+
+        Example:
+            >>> ModelFacts("m").reads("通知期是多久？")
+            True
+        """
+        return self.counter.reads(text) if isinstance(self.counter, Literate) else True
 
     def must_fit(self, prompt: int, output: int = 0) -> None:
         """Refuse a prompt that does not fit the window together with its output.

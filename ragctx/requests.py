@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,9 @@ class Rerank:
 class Completion:
     """What a reader wrote, and what it billed.
 
+    Half characters (lone surrogates, as a broken endpoint's JSON may hold them) become the replacement character: no
+    tokenizer, no sentence splitter and no file takes them.
+
     Attributes:
         prompt_tokens: as billed. cached_tokens: part of them served from a prefix cache.
         logprobs: one for each output token when asked for, else empty.
@@ -128,6 +134,10 @@ class Completion:
     finish: str = "stop"
     seconds: float = 0.0
     exact: bool = True
+
+    def __post_init__(self) -> None:
+        if _HALF.search(self.text):
+            object.__setattr__(self, "text", _HALF.sub("\ufffd", self.text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from ragctx.attention.extents import Extent
+from ragctx.attention.extents import BLOCK, Extent
 from ragctx.attention.index import BlockIndex
 from ragctx.attention.kernels.held import Rows
 from ragctx.attention.positions import DualChunk, Rotation, attend
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ragctx.attention.vllm.counts import Counts
 
 log = logging.getLogger(__name__)
+OWN = "own"
+"""What a fingerprint gains where dense attention is ours."""
 dense = lru_cache(maxsize=4)(lambda extent, heads: BlockIndex.dense([extent], heads))  # one for all layers of a pass
 
 
@@ -38,6 +40,7 @@ class Attending:
         counts: what was done so far.
         measure: tiles of which one query is computed densely too, for the share of attention that the policy keeps
             (`counts.masses`); 0 measures nothing.
+        own: whole tiles of queries attend densely by our kernel too, where one is compiled for them.
     """
 
     sparse: Sparsity | None = None
@@ -46,11 +49,12 @@ class Attending:
     threads: int = 0
     counts: Counts = field(default_factory=lambda: _counts())
     measure: int = 0
+    own: bool = False
 
     @property
     def fingerprint(self) -> str:
         """A text that is equal for two of them exactly when they attend alike; empty for plain dense attention."""
-        parts = (self.sparse and self.sparse.fingerprint, self.dual and self.dual.fingerprint)
+        parts = (self.sparse and self.sparse.fingerprint, self.dual and self.dual.fingerprint, self.own and OWN)
         return ":".join(part for part in parts if part)
 
     def needed(self, keys: int) -> bool:
@@ -71,7 +75,7 @@ class Attending:
         """
         extent = Extent(len(query), len(key))
         index = self._index(extent, query, key, layer, scale)
-        if index is None and not self.needed(extent.keys):
+        if index is None and not self.needed(extent.keys) and not (self.own and _compiled(query)):
             self.counts.dense["the policy does not cover it"] += 1
             return None
         index = index or dense(extent, key.shape[1])
@@ -103,6 +107,13 @@ class Attending:
         if self.dual is None or self.rotation is None or not self.needed(index.extents[0].keys):
             return kernel(query, held, index, scale=scale)
         return attend(query, held, index, self.dual, self.rotation, kernel, scale=scale)
+
+
+def _compiled(query: torch.Tensor) -> bool:
+    """Whether a compiled kernel is the one for a whole tile of queries; single ones gain nothing by it."""
+    from ragctx.attention.kernels import choice
+
+    return len(query) >= BLOCK and query.device.type == "cpu" and not choice.kernel(query.shape[-1], query.dtype).why
 
 
 def policy(sparse: str | Mapping[str, object] | Sparsity | None) -> Sparsity | None:

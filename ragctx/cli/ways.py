@@ -1,4 +1,4 @@
-"""A strategy as the command line names it, with options: `summarise:workflow=incremental,focused=false`."""
+"""A strategy or a compressor as the command line names it, with options: `summarise:workflow=incremental`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
 
 
-def parsed(spec: str) -> tuple[str, dict[str, object]]:
-    """A strategy's name and its options.
+def parsed(spec: str, flag: str = "--strategy", example: str = "retrieve:tokens=800") -> tuple[str, dict[str, object]]:
+    """The name and the options.
+
+    Args:
+        spec: what was given.
+        flag: by which; for an error to name.
+        example: of how it should look.
 
     Raises:
         ConfigError: an option without its equals sign, or one given twice.
@@ -29,7 +34,7 @@ def parsed(spec: str) -> tuple[str, dict[str, object]]:
         option = option.replace("-", "_")
         if not option or not equals or option in options:
             wrong = "is given twice" if option in options else "is no NAME=VALUE"
-            raise ConfigError(f"--strategy {spec!r}: {pair.strip()!r} {wrong}: write for example 'retrieve:tokens=800'")
+            raise ConfigError(f"{flag} {spec!r}: {pair.strip()!r} {wrong}: write for example {example!r}")
         options[option] = value_of(value)
     return name.strip(), options
 

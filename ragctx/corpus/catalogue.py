@@ -149,8 +149,16 @@ def _untreed(entries: Iterable[Entry], chunking: Chunking) -> Iterator[str]:
         yield f"{named} cut as text, not by syntax: pip install 'ragctx[code]'"
 
 
+# So many copies are told one by one.
+_NAMED = 3
+
+
 def _twins(rows: Iterable[Row]) -> Iterator[str]:
+    """Documents whose text another one has; of many one note, since every answer repeats it."""
     first: dict[str, str] = {}
-    for row in rows:
-        if (known := first.setdefault(row.stored.digest, row.id)) != row.id:
-            yield f"{row.id} has the same text as {known}: stored once, listed twice"
+    pairs = [(row.id, known) for row in rows if (known := first.setdefault(row.stored.digest, row.id)) != row.id]
+    if len(pairs) <= _NAMED:
+        yield from (f"{name} has the same text as {known}: stored once, listed twice" for name, known in pairs)
+    else:
+        (name, known), count = pairs[0], len(pairs)
+        yield f"{count:,} documents have the same text as others ({name} as {known}, first): stored once, listed twice"

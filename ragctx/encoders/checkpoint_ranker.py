@@ -34,8 +34,9 @@ class CheckpointRanker(Generic[N]):
     batch = 16
 
     def __init__(self, facts: ModelFacts, network: Callable[[], N], *, threads: int | None, together: int) -> None:
-        if together < 1 or (threads is not None and threads < 1):
-            raise ConfigError(f"batch={together} and threads={threads} must be at least 1")
+        for name, value in (("batch", together), ("threads", threads)):
+            if value is not None and (type(value) is not int or value < 1):
+                raise ConfigError(f"{facts.name}: {name} must be a whole number of at least 1, not {value!r}")
         self._facts, self._open, self._together = facts, network, together
         self._network: N | None = None
         self._spent = (0, 0.0)

@@ -7,41 +7,22 @@ the policy keeps each strategy's mean score and no signals: it then is that sing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, median
 
 from ragctx.errors import ConfigError, InputError
-from ragctx.evaluation.bootstrap import Comparison, paired_bootstrap
+from ragctx.evaluation.bootstrap import Comparison
 from ragctx.evaluation.frontier import calibration, calibration_error
-from ragctx.evaluation.outcomes import Asked, Cell, Matrix
+from ragctx.evaluation.outcomes import Asked, Matrix
+from ragctx.evaluation.trial import FOLDS, Arm, Trial, corrections_of, crossed
 from ragctx.routing import Policy
-from ragctx.routing.decide import choose, floored
-from ragctx.routing.fitted import Correction, Fitted, Origin
-from ragctx.routing.fitting import Outcome, fit_calibrated, fit_fixed, parts, telling
-from ragctx.routing.predictors import Predictors
-from ragctx.types import Candidate, Estimate
+from ragctx.routing.fitted import Fitted, Origin
+from ragctx.routing.fitting import fit_calibrated, fit_fixed, telling
 
 LEAST = 24
 """Questions below which nothing is fitted."""
 MANY = 200
 """Questions from which the report no longer says that they are few."""
-RESAMPLES = 2_000
-FOLDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """Means over all rows; where a strategy could not read, it scored and cost nothing.
-
-    Attributes:
-        worth: score minus lambda times the share of reading everything's tokens.
-    """
-
-    name: str
-    score: float
-    tokens: float
-    worth: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +95,9 @@ def calibrate(
     # So few documents cannot be drawn into parts twice over: then each question stands for itself.
     rows = tuple(replace(row, group="") for row in matrix.rows) if groups < FOLDS else matrix.rows
     outcomes = [row.outcome for row in rows]
-    corrections = {name: _correction(matrix, name) for name in matrix.strategies}
-    said = _crossed(outcomes, lambda some: fit_calibrated(some, telling(some), seed=seed), seed)
-    trial = _Trial(rows, corrections, base, lam, floor)
+    corrections = corrections_of(matrix)
+    said = crossed(outcomes, lambda some: fit_calibrated(some, telling(some), seed=seed), seed)
+    trial = Trial(rows, corrections, base, lam, floor)
     arms = tuple(sorted((trial.arm(n, [n] * len(rows)) for n in matrix.strategies), key=lambda a: -a.worth))
     taken = trial.choices(said)
     best = [arms[0].name] * len(rows)
@@ -139,58 +120,6 @@ def calibrate(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """Rows, and what choices among their strategies are worth."""
-
-    rows: Sequence[Asked]
-    corrections: dict[str, Correction]
-    base: Policy
-    lam: float
-    floor: float
-
-    def choices(self, said: Sequence[dict[str, float]]) -> list[str]:
-        """What the router takes where each row's strategies are predicted to score so much."""
-        return [self._choice(row, scores) for row, scores in zip(self.rows, said, strict=True)]
-
-    def _choice(self, row: Asked, scores: dict[str, float]) -> str:
-        whole = row.whole(self.base.unit)
-        costs = {name: self._planned(name, cell) / whole for name, cell in row.cells.items()}
-        able = [
-            Candidate(name, Estimate(), scores[name], cost, scores[name] - self.lam * cost)
-            for name, cost in sorted(costs.items())
-        ]
-        taken = choose(floored(able, self.floor), self.base.margin)
-        return taken.strategy if taken else ""
-
-    def _planned(self, name: str, cell: Cell) -> float:
-        """Expected tokens as they would have been corrected; where nothing was planned, what such runs cost."""
-        if cell.expected is not None:
-            return cell.expected * self.corrections[name].tokens
-        return fmean(row.cells[name].tokens for row in self.rows if name in row.cells)
-
-    def oracle(self) -> list[str]:
-        """The best strategy of each row, known afterwards."""
-        return [max(sorted(row.cells), key=lambda name: self._worth(row, name, self.lam)) for row in self.rows]
-
-    def arm(self, name: str, taken: Sequence[str]) -> Arm:
-        """What these choices scored and cost."""
-        cells = [row.cells.get(one, Cell(0.0, 0.0)) for row, one in zip(self.rows, taken, strict=True)]
-        worth = fmean(self._worth(row, one, self.lam) for row, one in zip(self.rows, taken, strict=True))
-        return Arm(name, fmean(c.score for c in cells), fmean(c.tokens for c in cells), worth)
-
-    def compared(self, ours: Sequence[str], theirs: Sequence[str], lam: float | None = None) -> Comparison:
-        """Worth of some choices against others, documents drawn."""
-        weight = self.lam if lam is None else lam
-        one, two = ([self._worth(r, n, weight) for r, n in zip(self.rows, s, strict=True)] for s in (ours, theirs))
-        groups = [row.group or row.question for row in self.rows]
-        return paired_bootstrap(one, two, groups, resamples=RESAMPLES)
-
-    def _worth(self, row: Asked, name: str, lam: float) -> float:
-        cell = row.cells.get(name)
-        return cell.score - lam * cell.tokens / row.whole(self.base.unit) if cell else 0.0
-
-
 def _must_do(matrix: Matrix, lam: float, floor: float) -> None:
     if lam < 0 or not 0 <= floor <= 1:
         raise ConfigError(f"lambda {lam} and floor {floor}: give a lambda from 0 up and a floor from 0 to 1")
@@ -206,27 +135,6 @@ def _must_do(matrix: Matrix, lam: float, floor: float) -> None:
         )
 
 
-def _crossed(
-    rows: Sequence[Outcome], fit: Callable[[Sequence[Outcome]], Predictors], seed: int
-) -> list[dict[str, float]]:
-    """Each row's predicted scores, from a fit without its group."""
-    said: list[dict[str, float]] = [{} for _ in rows]
-    for part in parts(rows, FOLDS, seed):
-        out = set(part)
-        fitted = fit([row for at, row in enumerate(rows) if at not in out])
-        for at in part:
-            predicted = fitted.scores(rows[at].signals, rows[at].reader)
-            said[at] = {name: predicted.get(name, 0.0) for name in rows[at].scores}
-    return said
-
-
-def _correction(matrix: Matrix, name: str) -> Correction:
-    cells = [row.cells[name] for row in matrix.rows if name in row.cells]
-    tokens = [cell.tokens / cell.expected for cell in cells if cell.expected and cell.tokens]
-    seconds = [cell.seconds / cell.expected_seconds for cell in cells if cell.expected_seconds and cell.seconds]
-    return Correction(median(tokens) if tokens else 1.0, median(seconds) if seconds else 1.0)
-
-
 def _pairs(rows: Sequence[Asked], said: Sequence[dict[str, float]]) -> tuple[list[float], list[float]]:
     pairs = [(told[n], cell.score) for row, told in zip(rows, said, strict=True) for n, cell in row.cells.items()]
     return [one for one, _ in pairs], [score for _, score in pairs]
@@ -237,9 +145,10 @@ def _verdict(gain: Comparison, best: str, questions: int, *, routes: bool) -> st
     few = f"; {questions} questions are few, the interval is wide" if questions < MANY else ""
     if routes:
         return f"routing by signals is worth {found} over {best} alone, out of fold{few}"
+    doubt = "so signals mislead here" if gain.high < 0 else "which may be luck"
     return (
-        f"routing by signals is worth {found} over {best} alone, which may be luck: the policy keeps mean scores and "
-        f"uses no signals{few}"
+        f"routing by signals is worth {found} over {best} alone, {doubt}: the policy keeps mean scores and uses no "
+        f"signals{few}"
     )
 
 

@@ -23,13 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One strategy's run on one question: score 0 to 1 (0 where it failed), what it cost, and what was planned."""
+    """One strategy's run on one question.
+
+    Attributes:
+        score: 0 to 1; 0 where it failed. tokens, seconds: what it cost.
+        expected, low, high: the tokens that its plan gave. declined: it said that the documents do not tell.
+    """
 
     score: float
     tokens: float
     seconds: float = 0.0
     expected: float | None = None
     expected_seconds: float | None = None
+    low: float | None = None
+    high: float | None = None
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +174,13 @@ def _rows(scored: Iterable[ScoredRow], seen: Mapping[tuple[str, str], tuple[str,
     for at, rows in held.items():
         name, told = seen[at]
         cells = {
-            row.strategy: Cell(row.score, row.tokens, row.seconds, row.expected, row.expected_seconds)
+            row.strategy: _cell(row)
             for row in rows
             if row.taken  # what did not fit window or budget was not read: the router leaves it out by itself
         }
         if cells:
             yield Asked(rows[0].question, rows[0].group, rows[0].kind, name, told, cells)
+
+
+def _cell(row: ScoredRow) -> Cell:
+    return Cell(row.score, row.tokens, row.seconds, row.expected, row.expected_seconds, row.low, row.high, row.declined)

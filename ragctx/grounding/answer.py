@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ragctx.corpus import Corpus
+from ragctx.errors import RequestFailed
 from ragctx.grounding.citations import Cited, cite
 from ragctx.grounding.echo import unfenced
 from ragctx.grounding.markers import Sentence, sentences
@@ -17,7 +18,7 @@ from ragctx.work import Completion
 # Marks an answer without parsed data: None is a value that data may have.
 _NO_DATA = object()
 
-
+_ECHO = "the model wrote nothing but the marks around passages"
 UNFOUNDED = "no sentence that was read carries this answer: check it before you rely on it"
 
 
@@ -51,6 +52,9 @@ def grounded(
         data: the parsed value where an `answer_type` was asked for.
         notes: fall-backs and warnings besides the context's own.
 
+    Raises:
+        RequestFailed: the reply is nothing but the marks around the passages that were read.
+
     Example:
         >>> from ragctx.corpus import Corpus
         >>> corpus = Corpus.of("Rent is due monthly. The notice period is three months.")
@@ -61,6 +65,8 @@ def grounded(
     """
     said = templates or shipped()
     text, parts = _read(unfenced(completion.text, context.passages, corpus.manifest), data)
+    if data is _NO_DATA and not text.strip():
+        raise RequestFailed("empty", f"{_ECHO}: ask in other words, allow a longer answer, or use a larger model")
     found = cite(parts, context, corpus, question.text)
     declined = _empty(data) if data is not _NO_DATA else _refused(text, question, found, said)
     found = Cited(()) if declined else found

@@ -48,7 +48,7 @@ class Narrow:
     def compress(self, question: Question, context: Context, budget: int, models: Models) -> Work[Context]:
         """A context of at most `budget` tokens by the reader's counter."""
         counter = models.reader.counter
-        if sum(counter.count(passage.text) for passage in context.passages) <= budget:
+        if _size(context.passages, counter) <= budget:
             return context
         pieces = [piece for passage in context.passages for piece in _pieces(passage)]
         if not any(text.strip() for _, text in pieces):
@@ -87,7 +87,7 @@ def _filled(
 ) -> tuple[Passage, ...]:
     """The given passages cut down to the best spans that fit.
 
-    Pieces are added up as if each stood alone; where a tokenizer counts the joined text higher, the last ones go again.
+    Pieces are added up as if each stood alone; where the joined text counts for more, the last ones go again.
     """
     kept: list[Span] = []
     left = budget
@@ -96,9 +96,14 @@ def _filled(
         if cost <= left:
             kept.append(span)
             left -= cost
-    while sum(counter.count(passage.text) for passage in _passages(given, kept, texts)) > budget:
+    while kept and _size(_passages(given, kept, texts), counter) > budget:
         kept.pop()
     return tuple(_passages(given, kept, texts))
+
+
+def _size(passages: Iterable[Passage], counter: Counter) -> int:
+    """Tokens of passages as they are read: with blank lines between them."""
+    return counter.count("\n\n".join(passage.text for passage in passages))
 
 
 def _moved(span: Span, pieces: list[tuple[Span, str]]) -> Span:

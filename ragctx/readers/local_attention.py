@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ragctx.attention.selection.policy import Sparsity
 
 _KINDS = ("dual", "sharp-dual", "yarn")
+_DENSE = ("auto", "torch", "own")
+_HALF = "torch.bfloat16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class LocalAttention:
         kind: of stretched positions, "dual", "sharp-dual" (with YaRN's temperature) or "yarn"; empty for none.
         factor: by which the window grows.
         trained: tokens the checkpoint was trained to, where positions are stretched.
+        dense: whose kernel attends densely: "torch", "own" (ours where it is compiled), or "auto".
         measure: tiles of which one query is computed densely too, for the share of attention that the policy keeps; 0
             measures nothing.
 
@@ -38,15 +41,23 @@ class LocalAttention:
     kind: str = ""
     factor: float = 1.0
     trained: int = 0
+    dense: str = "auto"
     measure: int = 0
 
     def __post_init__(self) -> None:
+        if self.dense not in _DENSE:
+            raise ConfigError(f"dense attention is {' or '.join(_DENSE)}, not {self.dense!r}")
         if not isinstance(self.measure, int) or isinstance(self.measure, bool) or self.measure < 0:
             raise ConfigError(f"measure={self.measure!r}: give a number of tiles from 1, or 0 to measure nothing")
 
     @classmethod
     def of(
-        cls, sparse: str | Mapping[str, object] | Sparsity, positions: str, trained: int | None, measure: int = 0
+        cls,
+        sparse: str | Mapping[str, object] | Sparsity,
+        positions: str,
+        trained: int | None,
+        dense: str = "auto",
+        measure: int = 0,
     ) -> LocalAttention:
         """The attention of options.
 
@@ -54,6 +65,7 @@ class LocalAttention:
             sparse: as `Sparsity.of` takes it.
             positions: `KIND:FACTOR`; empty leaves them as they are.
             trained: the checkpoint's window.
+            dense: "auto", "torch" or "own".
             measure: tiles between two queries of which the kept share is measured.
 
         Raises:
@@ -65,13 +77,13 @@ class LocalAttention:
 
             chosen = policy(sparse)
         if not positions:
-            return cls(chosen, measure=measure)
+            return cls(chosen, dense=dense, measure=measure)
         kind, _, factor = positions.partition(":")
         if kind not in _KINDS or not factor.replace(".", "", 1).isdecimal() or float(factor) <= 1:
             raise ConfigError(f"positions {positions!r}: write dual:4, sharp-dual:4 or yarn:4, the factor above 1")
         if not trained:
             raise ConfigError("this checkpoint does not tell its window: positions cannot be stretched by a factor")
-        return cls(chosen, kind, float(factor), trained, measure)
+        return cls(chosen, kind, float(factor), trained, dense, measure)
 
     @property
     def dual(self) -> DualChunk | None:
@@ -122,12 +134,14 @@ class LocalAttention:
         Raises:
             ConfigError: the model's positions cannot be stretched.
         """
-        if not self.own:
+        ours = self.dense == "own" or (self.dense == "auto" and str(model.dtype) == _HALF)
+        if not self.own and not ours:
             return None
         from ragctx.attention.attending import Attending
         from ragctx.attention.probing import probed
 
-        return Attending(self.sparse, self.dual, probed(model) if self.dual else None, measure=self.measure)
+        rotation = probed(model) if self.dual else None
+        return Attending(self.sparse, self.dual, rotation, measure=self.measure, own=ours)
 
 
 PLAIN = LocalAttention()

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +18,14 @@ from ragctx import speeds
 from ragctx.attention.vllm.counts import Counts
 from ragctx.attention.vllm.options import Options
 from ragctx.contracts import Emit
-from ragctx.errors import ConfigError, DoesNotFit
+from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts
 from ragctx.readers import vllm_memory as memories
 from ragctx.readers.local_counter import TokenizerCounter
 from ragctx.readers.local_scoring import Scoring
 from ragctx.readers.local_weights import Checkpoint, find, uninstalled
 from ragctx.readers.text_stream import TextStream
+from ragctx.readers.turns import turn
 from ragctx.readers.vllm_loading import Setup
 from ragctx.readers.vllm_positions import Stretched
 from ragctx.readers.vllm_speed import measure
@@ -138,25 +138,10 @@ class VLLMReader:
 
     def serve(self, requests: Sequence[Request], emit: Emit) -> Sequence[Reply]:
         """One reply for each request, in order; `emit(i, text)` is told request i's new text as it is written."""
-        replies: dict[int, Reply] = {}
-        writings: dict[int, Writing] = {}
-        scorings: dict[int, Scoring] = {}
-        for i, request in enumerate(requests):
-            try:
-                if isinstance(request, Generate):
-                    writings[i] = self._begin(request, partial(emit, i))
-                elif isinstance(request, Score):
-                    scorings[i] = self._scoring(request)
-                else:
-                    replies[i] = Failure(
-                        "bad_request", f"{self.facts.name} answers no {type(request).__name__}: name an encoder"
-                    )
-            except DoesNotFit as long:
-                replies[i] = Failure("too_long", str(long))
-            except ValueError as refused:
-                replies[i] = Failure("bad_request", str(refused))
+        mine = turn(requests, emit, self._begin, self._scoring, self.facts.name)
+        replies = mine.replies
         with self._lock:
-            replies |= self._write(writings) | self._score(scorings)
+            replies |= self._write(mine.writings) | self._score(mine.scorings)
         return [replies[i] for i in range(len(requests))]
 
     def close(self) -> None:

@@ -5,9 +5,10 @@ scikit-learn is imported here and only when something is fitted; what comes out 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ragctx.errors import InputError, MissingExtra
 from ragctx.routing.many import Seen, matrix, seen
@@ -18,6 +19,8 @@ from ragctx.routing.wording import SAID
 if TYPE_CHECKING:
     import numpy as np
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _SAID_BY, _SAID_IN = 5, 50
 _SHARED = 5.0
 """Inverse of the penalty on kinds, shared by all signals: the more there are, the more each is held back."""
@@ -63,6 +66,21 @@ def fit(rows: Sequence[Outcome], names: Sequence[str], *, shrink: float = 8.0, s
     return _cold(rows, arms, names, shrink, strength)
 
 
+def _on_one_thread(fitting: Callable[P, T]) -> Callable[P, T]:
+    """These matrices are tiny: threads only wait for each other, on a busy machine a hundred times as long."""
+
+    @wraps(fitting)
+    def alone(*args: P.args, **given: P.kwargs) -> T:
+        _libraries()  # says what is to be installed
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            return fitting(*args, **given)
+
+    return alone
+
+
+@_on_one_thread
 def fit_calibrated(rows: Sequence[Outcome], names: Sequence[str], *, folds: int = 5, seed: int = 0) -> Predictors:
     """The cold start, and for every strategy a ridge regressor with an isotonic calibration.
 

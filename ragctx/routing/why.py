@@ -55,7 +55,10 @@ def no_choice(candidates: Sequence[Candidate], *, able: bool = True) -> str:
         able: whether one of them could read here, were it not for window or budget. Where none could, each reason names
             its remedy.
     """
-    reasons = "; ".join(f"{candidate.strategy}: {candidate.rejected}" for candidate in candidates)
+    alike: dict[str, list[str]] = {}
+    for candidate in candidates:
+        alike.setdefault(candidate.rejected, []).append(candidate.strategy)
+    reasons = "; ".join(f"{', '.join(names)}: {why}" for why, names in alike.items())
     if not able:
         return f"no strategy can be used here ({reasons})"
     return (

@@ -105,9 +105,12 @@ class Extract:
         over long passages and all, is its own matter, so even then the tokens are a range.
 
         Raises:
-            ConfigError: no model can point out answers, or the question asks for data.
+            ConfigError: no model can point out answers or read the question's letters, or the question asks for data.
         """
         self._check(question, models)
+        if not models.of(ROLE).reads(question.text):  # `read` could only decline
+            foreign = f"the question is mostly in letters that {models.of(ROLE).name} does not know"
+            raise ConfigError(f"{foreign}: use a strategy that asks a language model, or ask in English")
         view = readable(question, corpus)
         searched = _with_history(question) if question.history else question
         found = finding.find_for_nothing(self.retriever, searched, corpus, view, self.candidates, models)

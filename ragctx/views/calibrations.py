@@ -12,7 +12,8 @@ from ragctx.views.numbers import count, whole
 from ragctx.views.page import e, notes, table, wrap
 
 if TYPE_CHECKING:
-    from ragctx.evaluation.calibration import Arm, Calibration
+    from ragctx.evaluation.calibration import Calibration
+from ragctx.evaluation.trial import Arm
 
 _COLUMNS = ("asked", "score", "tokens", "worth")
 

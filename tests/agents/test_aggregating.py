@@ -242,3 +242,22 @@ def test_the_estimate_is_near(asked: str, replying) -> None:
     reader.answer(MapExtract(), asked, corpus)
     assert abs(guess.prompt.expected - reader.prompt_tokens) <= 0.1 * reader.prompt_tokens
     assert guess.prompt.low <= reader.prompt_tokens <= guess.prompt.high <= 4 * guess.prompt.low
+
+
+@pytest.mark.parametrize("said", ["4", "- 4\n- 4\n- 4"])
+def test_a_figure_in_place_of_items_is_no_item(said: str, replying) -> None:
+    """A model that counts by itself writes a figure, which stands in some text or other."""
+    corpus, asked = Corpus.of("Garrow kept 4 boats. Emmer kept 4 more of them."), Question("How many boats are there?")
+    reader = replying(says={"extract items": said, "repair items": said})
+    with pytest.raises(RequestFailed, match="holds no item"):
+        reader.answer(MapExtract(item="a boat", operation="count"), asked, corpus)
+    assert reader.asked("repair items"), "it is asked once more"
+
+
+def test_what_was_shortened_keeps_its_dots(replying) -> None:
+    signed = "Signed for the landlord by Ilse Marrow, managing partner, and for the tenant by Tomas Reeve and Ada Lund."
+    reader = replying(says={"extract items": f"- {signed}"})
+    answer = reader.answer(MapExtract(item="a lease", operation="count"), Question("How many?"), Corpus.of(signed))
+    assert answer.text.startswith("One: Signed for the landlord")
+    assert answer.text.endswith(" ...")
+    assert " ." not in answer.text.removesuffix(" ...")

@@ -209,3 +209,20 @@ def test_the_allocation_sets_documents_shots_and_rounds() -> None:
     assert (poor.documents, poor.shots, poor.rounds) == (1, 0, 1)
     with pytest.raises(LimitError, match="more than the 10"):
         IterativeRetrieval.allocated(model, 10)
+
+
+def test_names_of_the_examples_are_not_looked_up(replying) -> None:
+    """A small model, shown how the mayor of another town is looked up, asks for that mayor again."""
+    reader = replying(says=says("Who is the mayor of Arlow?", answer="The ferry leaves at nine."))
+    ferry = Corpus.of({"ferry": "The ferry of Lund leaves at nine. It carries no cars."})
+    answer = reader.answer(strategy(), Question("When does the ferry leave?"), ferry)
+    assert [request.purpose for request in reader.requests] == ["sub-question", "answer"]
+    assert answer.notes[0].startswith("not looked up: Who is the mayor of Arlow? (it asks about arlow,")
+    assert answer.text == "The ferry leaves at nine."
+
+
+def test_a_prompt_said_back_is_not_looked_up(replying) -> None:
+    reader = replying(says={**says(), "sub-question": lambda request: request.messages[-1].content})
+    answer = reader.answer(strategy(), ASKED, corpus())
+    assert [request.purpose for request in reader.requests] == ["sub-question", "answer"]
+    assert "the prompt's own text" in answer.notes[0]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragctx.agents.quoting import QuoteThenAnswer
+from ragctx.agents.quoting import SILENT, QuoteThenAnswer
 from ragctx.agents.verbatim import Source
 from ragctx.corpus import Corpus
 from ragctx.errors import BudgetSpent, ConfigError
@@ -131,3 +131,18 @@ def test_data(replying) -> None:
 def test_wrong_options() -> None:
     with pytest.raises(ConfigError, match="needs room"):
         QuoteThenAnswer(quotes=0)
+
+
+@pytest.mark.parametrize("said", ["none", '{"items": []}', ""])
+def test_a_model_that_quotes_nothing_is_told(said: str, replying) -> None:
+    answer = replying(says={"quote": said}).answer(QuoteThenAnswer(), ASKED, Corpus.of(LEASE))
+    assert not answer.answerable
+    assert any("quoted nothing" in note for note in answer.notes)
+
+
+def test_a_figure_alone_is_no_quote(replying) -> None:
+    reader = replying(says={"quote": "900"})
+    answer = reader.answer(QuoteThenAnswer(), ASKED, Corpus.of(LEASE))
+    assert not answer.answerable
+    assert SILENT in answer.notes
+    assert not reader.asked("answer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 
@@ -218,3 +219,18 @@ def test_what_cannot_be_is_refused_with_what_to_do(corpus: Corpus, replying) -> 
 def test_a_sentence_ends_in_many_scripts() -> None:
     assert all(map(ended, ("Done.", "Is it?", '"Yes!"', "通知期间为三个月。", "*Done.*", "(It is.)")))
     assert not any(map(ended, ("Done", "a, b,", "", "1) x")))
+
+
+@pytest.mark.parametrize("workflow", ["hierarchical", "incremental"])
+@pytest.mark.parametrize("tries", [1, 2, 3])
+def test_the_high_end_holds_where_no_try_is_valid(workflow: str, tries: int, replying) -> None:
+    text = "\n\n".join(f"Clause {n} concerns matter {n % 7}. The parties keep {n} copies of it." for n in range(40))
+    reader = replying(window=4_000, says=lambda request: "word " * 5_000)
+    strategy = Summarise(workflow=workflow, tries=tries, part=2_048)
+    estimate = strategy.estimate(Question("What is kept?"), Corpus.of(text), reader.models)
+    with contextlib.suppress(RequestFailed):
+        reader.answer(strategy, Question("What is kept?"), Corpus.of(text))
+    assert len(reader.requests) == tries
+    assert reader.prompt_tokens <= estimate.prompt.high
+    assert reader.output_tokens <= estimate.output.high
+    assert len(reader.requests) <= estimate.calls.high

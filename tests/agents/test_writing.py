@@ -138,3 +138,22 @@ def test_lengths() -> None:
 def test_options_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ConfigError, match="at least 1"):
         AgentWrite(steps=0)
+
+
+def test_no_plan_makes_more_calls_than_were_planned(corpus: Corpus, replying) -> None:
+    long = "\n".join(f"{n}. Point {n} | 10 words" for n in range(1, 40))
+    for said in ({"plan": long, "plan again": long}, {"plan": long}):
+        reader, strategy = replying(window=4_000, says=said), AgentWrite()
+        estimate = strategy.estimate(ASKED, corpus, reader.models)
+        answer = reader.answer(strategy, ASKED, corpus)
+        assert answer.text
+        assert reader.asked("plan again"), "39 lines for 600 words are sent back"
+        assert len(reader.requests) <= estimate.calls.high
+
+
+def test_a_refused_plan_is_within_the_planned_calls(corpus: Corpus, replying) -> None:
+    reader = replying(window=4_000, says={"plan": "Not in the documents."})
+    estimate = AgentWrite().estimate(ASKED, corpus, reader.models)
+    reader.answer(AgentWrite(), ASKED, corpus)
+    assert estimate.calls.low <= len(reader.requests)
+    assert estimate.output.low <= reader.output_tokens

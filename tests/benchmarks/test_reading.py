@@ -91,6 +91,29 @@ def test_a_job_that_is_done_is_only_read(data: Path, pipeline: Pipeline, tmp_pat
     assert all(row.score > 0.5 for row in first if row.question == "fairytaleqa/3")
 
 
+def requests(pipeline: Pipeline) -> int:
+    """How many the reader was sent."""
+    return sum(map(len, pipeline.backends["reader"].calls))  # type: ignore[attr-defined]
+
+
+def test_rows_that_are_kept_are_asked_nowhere_again(data: Path, pipeline: Pipeline, tmp_path: Path) -> None:
+    chosen = reading_rows.of_data(data, 4, (300, 6000))
+    asking = wanted("--portion", "3", "--kept", str(tmp_path / "kept.jsonl"))
+    first = reading._read("data", chosen, asking, pipeline, tmp_path / "here", math.inf)
+    calls = requests(pipeline)
+    again = reading._read("data", chosen, asking, pipeline, tmp_path / "elsewhere", math.inf)
+    assert again == first
+    assert requests(pipeline) == calls > 0
+    assert len(first) == len(WAYS) * 4
+    assert {row.strategy for row in first[:3]} == {"full"}, "three rows of the first strategy, then of the next"
+    told = (tmp_path / "kept.jsonl").read_text("utf-8")
+    assert "Ada Roke" not in told, "numbers and ids, no texts"
+    other = [line.replace('{"reader": "', '{"reader": "another ') for line in told.splitlines()]
+    (tmp_path / "kept.jsonl").write_text("\n".join(other) + "\n")
+    reading._read("data", chosen, asking, pipeline, tmp_path / "third", math.inf)
+    assert requests(pipeline) == 2 * calls
+
+
 def test_a_run_that_was_stopped_goes_on(data: Path, pipeline: Pipeline, tmp_path: Path) -> None:
     chosen = reading_rows.of_data(data, 4, (300, 6000))
     way = ("full", reading_jobs.ways(["full"])["full"])

@@ -33,4 +33,7 @@ def test_what_cannot_be(ragctx, documents) -> None:
     assert (unknown.code, "provence" in unknown.err) == (2, True)
     assert ragctx(*asked, "-c", "provence").code == 2, "no ranker here"
     assert ragctx(*asked, "--unit", "page").code == 2
+    option = ragctx(*asked, "-c", "bm25-sentences:colour=red")
+    assert (option.code, "colour" in option.err) == (2, True)
+    assert "--compressor" in ragctx(*asked, "-c", "bm25-sentences:oops").err
     assert ragctx("compress", documents / "none.md", "-q", "deposit?", "--budget", 14).code == 3

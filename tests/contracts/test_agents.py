@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ragctx.contracts import Strategy
 from ragctx.corpus import Corpus
-from ragctx.errors import LimitError, RagctxError, RequestFailed
+from ragctx.errors import BudgetSpent, LimitError, RagctxError, RequestFailed
 from ragctx.registry import make
 from ragctx.types import Answer, Budget, Document, Question, Turn, Where
 from ragctx.work import Failure, Generate
@@ -200,9 +200,10 @@ def test_a_thousand_tiny_documents(name: str, replying) -> None:
     [
         "", " \n ", "word " * 5_000, "none", "{[(", '{"a": ', "[]", "[1] [2] [999]", "### 1234 [1] lease\n",
         "- \n1.\n* ", "\u202e\x00",
+        "half \ud83d a character [1]", "1",
     ],
     ids=["empty", "blank", "endless", "nothing", "brackets", "half an object", "empty list", "marks", "a fence",
-         "bullets", "odd characters"],
+         "bullets", "odd characters", "half a character", "a figure"],
 )  # fmt: skip
 def test_replies_of_no_use_end_in_an_answer_or_an_error(name: str, reply: str, corpus: Corpus, replying) -> None:
     reader = replying(window=2_000, says=lambda request: reply)
@@ -218,6 +219,61 @@ def test_one_purpose_of_no_use(name: str, reply: str, corpus: Corpus, replying) 
     for purpose in {request.purpose for request in scout.requests}:
         said = tried(strategy, ASKED, corpus, replying(window=2_000, says={purpose: reply}))
         assert isinstance(said, Answer | RagctxError)
+
+
+@each
+def test_the_prompt_said_back_is_never_the_documents(name: str, corpus: Corpus, replying) -> None:
+    """A model that says its prompt back quotes at most what stands in the documents, and ends."""
+    reader = replying(window=2_000, says=lambda request: request.messages[-1].content)
+    assert isinstance(tried(make("strategies", name), ASKED, corpus, reader), Answer | RequestFailed)
+
+
+@each
+@pytest.mark.parametrize("reply", ["x", "word " * 5_000, "- A fact. [1]\n" * 300, "Nothing new.", None])
+def test_the_high_end_holds_whatever_is_replied(name: str, reply: str | None, corpus: Corpus, replying) -> None:
+    """Nobody is billed more than the plan said: short replies, endless ones, lists without an end, the prompt."""
+    says = (lambda request: reply) if reply else (lambda request: request.messages[-1].content)
+    for asked in (ASKED, Question("How many copies of the lease are there?")):
+        reader, strategy = replying(window=2_000, says=says), make("strategies", name)
+        estimate = strategy.estimate(asked, corpus, reader.models)
+        tried(strategy, asked, corpus, reader)
+        assert reader.prompt_tokens <= estimate.prompt.high
+        assert reader.output_tokens <= estimate.output.high
+        assert len(reader.requests) <= estimate.calls.high
+
+
+@each
+def test_a_deadline_ends_it_wherever_it_falls(name: str, corpus: Corpus, replying) -> None:
+    """From one request on nothing more is allowed: an answer from what is there, or the error that says so."""
+    strategy, reader = make("strategies", name), replying(window=2_000)
+    reader.answer(strategy, ASKED, corpus)
+    passed, first = BudgetSpent("seconds", 30, 0), len(reader.requests)
+    for allowed in range(first):
+        late = replying(window=2_000)
+        late.calls = allowed
+        said = ended_after(strategy, corpus, late, allowed, passed)
+        assert said is passed or (isinstance(said, Answer) and said.text and said.notes)
+        assert len(late.requests) <= allowed
+
+
+def ended_after(strategy: Strategy, corpus: Corpus, reader, allowed: int, error: BudgetSpent) -> Answer | BudgetSpent:
+    """What comes of a work whose engine allows so many requests to be written and throws from then on."""
+    work = strategy.read(ASKED, corpus, reader.models)
+    thrown = 0
+    try:
+        requests = next(work)
+        while True:
+            writing = sum(isinstance(request, Generate) for request in requests)
+            if thrown or len(reader.requests) + writing > allowed:
+                thrown += 1
+                assert thrown < MANY, "it goes on asking"
+                requests = work.throw(error)
+            else:
+                requests = work.send(reader(requests))
+    except StopIteration as done:
+        return done.value
+    except BudgetSpent as spent:
+        return spent
 
 
 def failing(tolerant: bool, sensible) -> Callable[[Generate], str | Failure]:

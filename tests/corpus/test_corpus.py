@@ -182,3 +182,14 @@ def test_documents_that_were_stored_need_not_stay_in_memory():
     gc.collect()
     assert alive() is None
     assert corpus.add(Document("b", "More.")).characters == 5005
+
+
+def test_texts_that_several_documents_have_are_one_note(tmp_path):
+    two = Corpus.of({"a": "The rent is ten.", "b": "The rent is ten."})
+    assert [note for note in two.notes if "stored once" in note] == [
+        "b has the same text as a: stored once, listed twice"
+    ]
+    many = Corpus.of({f"copy {number}": "The rent is ten." for number in range(40)} | {"own": "Pets are fine."})
+    [note] = [note for note in many.notes if "stored once" in note]
+    assert note.startswith("39 documents have the same text as others (copy 1 as copy 0, first)")
+    assert len(many.documents) == 41

@@ -262,6 +262,8 @@ def test_options_that_make_no_sense(checkpoint, tmp_path):
         plugin.open_ranker(name, longest=3)
     with pytest.raises(ConfigError, match="at least 1"):
         plugin.open_ranker(name, batch=0)
+    with pytest.raises(ConfigError, match="threads must be a whole number of at least 1, not '2'"):
+        plugin.open_ranker(name, threads="2")  # type: ignore[arg-type]  # as a settings file may say it
     with pytest.raises(ConfigError, match="device 'abacus'"):
         ask(plugin.open_ranker(name, device="abacus"), Rerank("a", ("b",)))
 

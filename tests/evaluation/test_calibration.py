@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ragctx.errors import ConfigError, InputError
-from ragctx.evaluation.calibration import Calibration, calibrate
+from ragctx.evaluation.bootstrap import Comparison
+from ragctx.evaluation.calibration import Calibration, _verdict, calibrate
 from ragctx.evaluation.outcomes import Asked, Cell, Matrix
 from ragctx.routing import Policy
 from ragctx.routing.fitted import Fitted
@@ -67,6 +68,12 @@ def test_noise_falls_back_to_the_best_single_strategy(seed: int) -> None:
     assert not found.fitted.predictors.regressors
     best = max(predicted[0], key=lambda name: predicted[0][name] - found.lam * (1.0 if name == "full" else 0.17))
     assert best == found.arms[0].name
+
+
+def test_a_loss_is_not_called_luck() -> None:
+    lost, luck = (Comparison(-0.08, -0.16, high, 0.01, 54, 50) for high in (-0.01, 0.02))
+    assert "so signals mislead here: the policy keeps mean scores" in _verdict(lost, "full", 54, routes=False)
+    assert "which may be luck" in _verdict(luck, "full", 54, routes=False)
 
 
 def test_a_few_dozen_rows_do_and_are_called_few() -> None:

@@ -195,6 +195,38 @@ def test_policies_are_other_models(checkpoint):
     assert len({reader.facts.identity for reader in readers}) == len(options)
 
 
+def test_long_prompts_are_read_by_our_kernel_and_say_the_same(checkpoint):
+    from ragctx.attention.kernels import choice
+
+    asked = [request(words(300, 7)), request("when is the rent due")]
+    plain = open_model(f"local:{checkpoint}", dense="torch")
+    own = open_model(f"local:{checkpoint}", dense="own")
+    assert texts(own, asked) == texts(plain, asked)
+    assert own.facts.identity == plain.facts.identity, "another kernel, not another answer"
+    assert plain._model.attending is None
+    counts = own._model.attending.counts
+    width = own._model._model.config.get_text_config().head_dim
+    compiled = not choice.kernel(width, torch.float32).why
+    assert bool(counts.own) == compiled, "whole tiles of queries are ours where a kernel is compiled"
+    assert counts.sparse == 0
+
+
+def test_half_precision_reads_by_our_kernel_unless_told_otherwise(checkpoint):
+    opened = {dense: open_model(f"local:{checkpoint}", dtype="bfloat16", dense=dense) for dense in ("auto", "torch")}
+    for reader in opened.values():
+        texts(reader, [request(words(200, 3), tokens=2)])
+    assert opened["auto"]._model.attending.own
+    assert opened["torch"]._model.attending is None
+    single = open_model(f"local:{checkpoint}")
+    texts(single, [request("why", tokens=1)])
+    assert single._model.attending is None, "single precision stays torch's"
+
+
+def test_whose_kernel_is_one_of_three(checkpoint):
+    with pytest.raises(ConfigError, match="dense attention is auto or torch or own, not 'cuda'"):
+        open_model(f"local:{checkpoint}", dense="cuda")
+
+
 def test_a_reader_counts_what_its_policy_did(checkpoint):
     asked = [request(words(600, 6))]
     settings = {"rule": "streaming", "gate": 128, "sinks": 64, "local": 64, "dense_layers": 1}
@@ -225,4 +257,4 @@ def test_the_first_question_is_counted_like_any_other(checkpoint):
 @pytest.mark.parametrize("measure", [-1, True, 1.5, "16"])
 def test_a_measure_that_is_none(measure):
     with pytest.raises(ConfigError, match="number of tiles from 1"):
-        LocalAttention.of("auto", "", 8192, measure)
+        LocalAttention.of("auto", "", 8192, measure=measure)

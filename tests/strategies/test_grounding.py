@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragctx.corpus import Corpus
+from ragctx.errors import RequestFailed
 from ragctx.grounding import cite, grounded, refuses, sentences
-from ragctx.prompts import shipped
+from ragctx.prompts import quoted, shipped
 from ragctx.types import Context, Document, Question, Span
 from ragctx.work import Completion
 
@@ -264,3 +265,12 @@ def test_every_citation_is_verbatim(parts: list[str], said: str) -> None:
     for citation in cite(found, context, corpus, "When is rent due?").citations:
         assert corpus.text(citation.span) == citation.text
         assert citation.text.strip() == citation.text
+
+
+def test_a_reply_of_the_marks_around_passages_alone_is_no_answer() -> None:
+    corpus = Corpus.of("Pets are welcome.")
+    context = corpus.everything()
+    mark = quoted(context.passages, corpus.manifest)[0]
+    with pytest.raises(RequestFailed, match="nothing but the marks around passages: ask in other words"):
+        grounded(Question("Pets?"), "full", Completion(f"{mark} end"), context, corpus)
+    assert grounded(Question("Pets?"), "full", Completion(f"{mark} text-1\nYes."), context, corpus).text == "Yes."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ragctx.attention.extents import BLOCK
 from ragctx.attention.selection.evidence import Evidence
 from ragctx.attention.selection.refined import refined
-from ragctx.attention.selection.rule import Budgeted, Mask, by_rows, shares
+from ragctx.attention.selection.rule import Budgeted, Mask, a_share, by_rows, shares
 from ragctx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class Antidiagonal(Budgeted):
         Budgeted.__post_init__(self)
         if self.stride < 1 or BLOCK % self.stride:
             raise ConfigError(f"stride {self.stride} of {self.name}: give a divisor of {BLOCK}")
-        if not 0 <= self.coverage <= 1:
-            raise ConfigError(f"coverage {self.coverage} of {self.name}: give a share from 0 to 1")
+        a_share(self, "coverage")
 
     def mask(self, seen: Evidence) -> Mask:
         """See `Rule`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ragctx.attention.extents import BLOCK
 from ragctx.attention.selection.evidence import Evidence, means
-from ragctx.attention.selection.rule import Budgeted, Mask, best, by_rows, covering, shares
+from ragctx.attention.selection.rule import Budgeted, Mask, a_share, best, by_rows, covering, shares
 from ragctx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class Pooled(Budgeted):
         for size in (self.queries, self.keys):
             if size < 1 or BLOCK % size:
                 raise ConfigError(f"means of {size} tokens: give a divisor of {BLOCK}")
-        if not 0 <= self.coverage <= 1:
-            raise ConfigError(f"coverage {self.coverage} of {self.name}: give a share from 0 to 1")
+        a_share(self, "coverage")
 
     def mask(self, seen: Evidence) -> Mask:
         """See `Rule`."""

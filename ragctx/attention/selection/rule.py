@@ -98,6 +98,16 @@ def at_least(rule: Any, name: str, least: float) -> None:  # noqa: ANN401 - any 
         raise ConfigError(f"{name} {value} of {rule.name}: give at least {least}")
 
 
+def a_share(rule: Any, name: str) -> None:  # noqa: ANN401 - any rule
+    """Refuse a setting that is no share.
+
+    Raises:
+        ConfigError: it is below 0 or above 1.
+    """
+    if not 0 <= getattr(rule, name) <= 1:
+        raise ConfigError(f"{name} {getattr(rule, name)} of {rule.name}: give a share from 0 to 1")
+
+
 def by_rows(seen: Evidence, choose: Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor]) -> Mask:
     """The mask of a rule that chooses from the past of some rows of a KV head at a time.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ragctx.attention.extents import BLOCK
 from ragctx.attention.selection.evidence import Evidence
 from ragctx.attention.selection.refined import refined
-from ragctx.attention.selection.rule import Budgeted, Mask, at_least, by_rows, earlier
+from ragctx.attention.selection.rule import Budgeted, Mask, a_share, at_least, by_rows, earlier
 from ragctx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class VerticalSlash(Budgeted):
         at_least(self, "columns", 0)
         at_least(self, "diagonals", 0)
         sampled(self.name, self.every)
-        if not 0 <= self.coverage <= 1:
-            raise ConfigError(f"coverage {self.coverage} of {self.name}: give a share from 0 to 1")
+        a_share(self, "coverage")
 
     def mask(self, seen: Evidence) -> Mask:
         """See `Rule`."""

@@ -13,14 +13,12 @@ from ragctx.encoders.extractive.pairs import ASKED, TITLE, Pass, lead, passes
 from ragctx.encoders.extractive.pooling import Sight, means
 from ragctx.encoders.extractive.session import Outputs
 from ragctx.encoders.extractive.stretches import best, placed
-from ragctx.encoders.extractive.words import Tokens
+from ragctx.encoders.extractive.words import LEAST_KNOWN, Tokens
 from ragctx.encoders.spans import Borders, answers
 from ragctx.work import Failure, Relevances, Rerank, Stretch
 
 LOOKED = 5
 """Stretches of each pass that are looked at where units are weighed."""
-_LEAST_KNOWN = 0.5
-"""The share of a question's tokens that the vocabulary has to know."""
 
 
 class Seen(NamedTuple):
@@ -151,7 +149,7 @@ def _unreadable(query: str, tokens: Tokens) -> str:
     spelt = zip(tokens.starts, tokens.ends, tokens.known, strict=True)
     if not any(known and any(map(str.isalnum, query[start:end])) for start, end, known in spelt):
         return "the query holds no word that can be read: ask in words, and in English"
-    if tokens.known.mean() < _LEAST_KNOWN:
+    if tokens.known.mean() < LEAST_KNOWN:
         return "the query is mostly in letters that this model does not know: ask in English, or name another ranker"
     return ""
 

@@ -15,6 +15,8 @@ from ragctx.encoders.windows import sayable
 if TYPE_CHECKING:
     from ragctx.work import Message
 
+LEAST_KNOWN = 0.5
+"""The share of a question's tokens that the vocabulary has to know."""
 _AROUND = 2
 """Special tokens that stand around any text."""
 
@@ -89,6 +91,11 @@ class Words:
         encodings = self.tokenizer.encode_batch([sayable(text) for text in distinct], add_special_tokens=False)
         unknown = self.tokenizer.token_to_id("[UNK]")
         return {text: _tokens(encoding, unknown) for text, encoding in zip(distinct, encodings, strict=True)}
+
+    def reads(self, text: str) -> bool:
+        """Whether the vocabulary knows most of a text's tokens; of a text without any it does."""
+        [tokens] = self.read([text]).values()
+        return not len(tokens.known) or bool(tokens.known.mean() >= LEAST_KNOWN)
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
