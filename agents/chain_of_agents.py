@@ -40,10 +40,9 @@ Direction = Literal["left-to-right", "right-to-left", "both", "permuted"]
 _FILE = Path(__file__).parent / "texts" / "chain_of_agents.toml"
 _SLOTS = {
     "first": ("QUESTION",),
-    "next": ("QUESTION", "NOTES"),
-    "judge": ("QUESTION", "CANDIDATES"),
-    "candidate": ("NUMBER", "NOTES"),
-    "manager": ("NOTES",),
+    "next": ("QUESTION",),
+    "judge": ("QUESTION",),
+    "manager": (),
 }
 # A message takes at most this share of its worker's window: it is read and written there.
 _SHARE = 8
@@ -278,8 +277,8 @@ class ChainOfAgents:
 
 def _managing(question: Question, notes: str, chain: Chain, prompt: Prompt) -> tuple[Message, ...]:
     """The manager's prompt: the notes, then the question as every strategy asks it."""
-    told = chain.task.texts.fill("manager", notes=notes)
-    return (Message("user", f"{told}\n\n{prompt.ask(question)}"),)
+    told = chain.task.texts.fill("manager")
+    return chain.task.around(f"{told}\n\n{prompt.ask(question)}", notes=[notes])
 
 
 def _texts() -> Texts:

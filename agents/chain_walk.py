@@ -122,9 +122,7 @@ def chosen(chain: Chain, walked: Walked, judge: ModelFacts, purse: Purse) -> Wor
 
 def judging(chain: Chain, candidates: Sequence[str]) -> tuple[Message, ...]:
     """The judge's prompt."""
-    texts = chain.task.texts
-    shown = [texts.fill("candidate", number=i, notes=notes) for i, notes in enumerate(candidates, 1)]
-    return chain.task.messages("judge", question=chain.question, candidates="\n\n".join(shown))
+    return chain.task.messages("judge", notes=candidates, question=chain.question)
 
 
 def _portion(view: Corpus, spans: Sequence[Span]) -> tuple[Passage, ...]:

@@ -90,8 +90,8 @@ class Chain:
 
     def prompt(self, portion: Sequence[Passage], notes: str, first: int = 1) -> tuple[Message, ...]:
         """A worker's prompt."""
-        kept = {"notes": notes} if notes else {}
-        return self.task.messages("next" if notes else "first", portion, first=first, question=self.question, **kept)
+        name, kept = ("next", [notes]) if notes else ("first", [])
+        return self.task.messages(name, portion, notes=kept, first=first, question=self.question)
 
     def bare(self, notes: str = "") -> int:
         """Tokens of a worker's prompt without its portion's blocks."""

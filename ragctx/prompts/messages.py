@@ -62,15 +62,18 @@ class Prompt:
         return (*messages, Message("assistant", harmless(reply)), Message("user", again))
 
 
-def quoted(passages: Sequence[Passage], seed: str) -> tuple[str, list[tuple[str, str]]]:
+def quoted(
+    passages: Sequence[Passage], seed: str, others: Sequence[str] = ()
+) -> tuple[str, list[tuple[str, str]]]:
     """The mark that a prompt fences passages with, and each passage's label and text as the prompt shows them.
 
     Args:
         passages: in order.
         seed: what the mark is made from, the corpus's manifest.
+        others: texts that the same mark is to fence.
     """
     shown = [_shown(passage) for passage in passages]
-    return fence(seed, [part for pair in shown for part in pair]), shown
+    return fence(seed, [*(part for pair in shown for part in pair), *others]), shown
 
 
 def standalone(question: Question, templates: Templates) -> tuple[Message, ...]:

@@ -15,7 +15,7 @@ from ragctx.types import Passage
 from ragctx.work import Message
 
 _FILE = Path(__file__).with_name("tasks.toml")
-_SLOTS = {"system": ("FENCE",)}
+_SLOTS = {"system": ("FENCE",), "notes": ("FENCE", "NAME", "TEXT")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,38 @@ class Task:
     seed: str
 
     def messages(
-        self, name: str, /, passages: Sequence[Passage] = (), *, first: int = 1, **values: object
+        self,
+        name: str,
+        /,
+        passages: Sequence[Passage] = (),
+        *,
+        notes: Sequence[str] = (),
+        first: int = 1,
+        **values: object,
     ) -> tuple[Message, ...]:
         """The whole prompt: rules, passages numbered from `first`, then the template `name` filled with the values.
 
         Args:
             name: of the template.
-            passages: in reading order; without any there is neither a fence nor a rule about it.
+            passages: in reading order.
+            notes: what models wrote from the documents, behind the passages and under the same fence; with neither
+                passages nor notes there is neither a fence nor a rule about it.
             first: number of the first passage.
             values: of the template's slots; control tokens in them are broken, as in passages.
         """
         asked = self.texts.fill(name, **{slot: harmless(str(value)) for slot, value in values.items()})
-        if not passages:
+        return self.around(asked, passages, notes, first)
+
+    def around(
+        self, asked: str, passages: Sequence[Passage] = (), notes: Sequence[str] = (), first: int = 1
+    ) -> tuple[Message, ...]:
+        """As `messages`, around what is asked already."""
+        if not passages and not notes:
             return (Message("user", asked),)
-        mark, shown = quoted(passages, self.seed)
+        written = [harmless(each) for each in notes]
+        mark, shown = quoted(passages, self.seed, written)
         blocks = [_block(mark, number, *pair) for number, pair in enumerate(shown, first)]
+        blocks += [_common().fill("notes", fence=mark, **each) for each in _named(written)]
         end = shipped().fill("end", fence=mark)
         return Message("system", self._system(mark)), Message("user", "\n".join([*blocks, end]) + "\n\n" + asked)
 
@@ -74,6 +91,11 @@ class Task:
 
 def _block(mark: str, number: int, source: str, text: str) -> str:
     return shipped().fill("passage", fence=mark, number=number, source=source, text=text)
+
+
+def _named(notes: Sequence[str]) -> list[dict[str, str]]:
+    names = [f"notes {number}" for number in range(1, len(notes) + 1)] if len(notes) > 1 else ["notes"]
+    return [{"name": name, "text": text} for name, text in zip(names, notes, strict=False)]
 
 
 @lru_cache(maxsize=1)

@@ -10,8 +10,9 @@ from ragctx.work import Generate
 def notes(request: Generate) -> str:
     """The notes that were passed on, and where the notice period stands, if it does."""
     text = request.messages[-1].content
-    documents, _, task = text.rpartition("Question: ")
-    before = [line for line in task.splitlines() if line.startswith("- ") and "[number]" not in line]
+    texts, _, _ = text.rpartition("Question: ")
+    documents, _, passed_on = texts.partition(" notes\n")
+    before = [line for line in passed_on.splitlines() if line.startswith("- ")]
     mark = next(iter(re.findall(r"\[\d+\]", documents)), "")
     if not before:
         before = [
