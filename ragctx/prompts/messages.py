@@ -62,9 +62,7 @@ class Prompt:
         return (*messages, Message("assistant", harmless(reply)), Message("user", again))
 
 
-def quoted(
-    passages: Sequence[Passage], seed: str, others: Sequence[str] = ()
-) -> tuple[str, list[tuple[str, str]]]:
+def quoted(passages: Sequence[Passage], seed: str, others: Sequence[str] = ()) -> tuple[str, list[tuple[str, str]]]:
     """The mark that a prompt fences passages with, and each passage's label and text as the prompt shows them.
 
     Args:
