@@ -174,14 +174,19 @@ def shares(scores: torch.Tensor, own: torch.Tensor, per_tile: int) -> torch.Tens
     """What of each head's and sample's softmax over the past falls into each tile, [group, rows, samples, tiles].
 
     Args:
-        scores: [group, rows, samples, tiles * per_tile], scaled.
-        own: tile of each row.
+        scores: [group, rows, samples, tiles * per_tile], scaled; they are written over.
+        own: tile of each row, ascending.
         per_tile: scores of a tile.
     """
     import torch
 
-    before = earlier(own, scores.shape[-1] // per_tile).repeat_interleave(per_tile, 1)[None, :, None]
-    chances = scores.masked_fill(~before, -torch.inf).softmax(-1).nan_to_num(0.0)  # the first row has no past
+    tiles = scores.shape[-1] // per_tile
+    mixed = slice(int(own[0]) * per_tile, None)  # a tile before the first row's own is before every row's
+    after = ~earlier(own, tiles).repeat_interleave(per_tile, 1)[None, :, None, mixed]
+    scores[..., mixed].masked_fill_(after, -torch.inf)
+    chances = scores.softmax(-1)
+    if int(own[0]) == 0:
+        chances.nan_to_num_(0.0)  # the first row has no past
     return chances.unflatten(-1, (-1, per_tile)).sum(-1)
 
 
