@@ -156,7 +156,7 @@ PROMISED = {
     "ranks": ("rank_correlation",),
     "budgets": ("budget_overshoots", "budget_fill"),
     "numbers": ("numbers_kept",),
-    "quality": ("f1", "contains", "f1_vs_package"),
+    "quality": ("f1", "contains", "f1_vs_package", "f1_vs_package_as_long"),
     "position": ("position_f1", "position_contains"),
 }
 """Figures that are in every result, null where they could not be measured."""

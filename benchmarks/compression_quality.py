@@ -40,6 +40,8 @@ ASKING = Templates.of(
         "question": "Answer the question from the documents above, in a few words.\n\nQuestion: {question}",
     }
 )
+EQUAL = f"{OURS}, as long as the package's"
+"""Ours with as many tokens as the package left, which takes more than it is allowed."""
 Way = tuple[str, int]
 """A method and a ratio."""
 
@@ -132,6 +134,7 @@ def _work(rig: Rig, source: Source, name: str, budget: int, ready: Context | Non
         return (yield from read(source, ready, None))
     if name == FULL:
         return (yield from read(source, source.context, None))
+    name = OURS if name == EQUAL else name
     compressor = METHODS[name]() if name in METHODS else make("llmlingua2")()
     found = yield from rig.work(name, compressor, source.question, source.context, budget)
     return (yield from read(source, found, compressor))
@@ -172,7 +175,7 @@ def answered(rig: Rig, asked: Iterable[Asking], rows: Rows) -> list[Row]:
 
 def _row(rig: Rig, one: Asking, outcome: Any, models: str) -> Row:
     found, told, plain = outcome.value or (Context(), "", "")
-    answers, counter = one.source.question.answers, rig.models.reader.counter
+    answers = one.source.question.answers
     return Row(
         one.source.name,
         one.source.question.id,
@@ -182,7 +185,7 @@ def _row(rig: Rig, one: Asking, outcome: Any, models: str) -> Row:
         models,
         one.source.group,
         one.budget,
-        counter.count("\n\n".join(passage.text for passage in found.passages)),
+        _tokens(rig, found),
         round(token_f1(told, answers), 4),
         contains(told, answers),
         round(token_f1(plain, answers), 4),
@@ -207,6 +210,7 @@ def asked(rig: Rig, wanted: argparse.Namespace) -> Iterator[Asking]:
                 ready = theirs.get((source.key, ratio))
                 if ready is not None:
                     yield Asking(source, PACKAGE, ratio, budget, ready=ready)
+                    yield Asking(source, EQUAL, ratio, _tokens(rig, ready))
 
 
 def _package(rig: Rig, wanted: argparse.Namespace, some: Sequence[Source]) -> dict[tuple[str, int], Context]:
@@ -226,6 +230,10 @@ def _package(rig: Rig, wanted: argparse.Namespace, some: Sequence[Source]) -> di
     return {key: compression_peer.context(task, found[task.id]) for key, task in tasks.items()}
 
 
+def _tokens(rig: Rig, found: Context) -> int:
+    return rig.models.reader.counter.count("\n\n".join(passage.text for passage in found.passages))
+
+
 def _target(source: Source, ratio: int, counter: Any) -> int:
     """The same share as everybody's, by the package's own tokens."""
     return max(1, counter.count("\n\n".join(passage.text for passage in source.context.passages)) // ratio)
@@ -233,7 +241,7 @@ def _target(source: Source, ratio: int, counter: Any) -> int:
 
 def quality(rows: Sequence[Row]) -> dict[str, object]:
     """F1 by method and ratio, the mean of the sets, and by set; ours against the package on its questions."""
-    ways = list(dict.fromkeys((row.method, row.ratio) for row in rows))
+    ways = list(dict.fromkeys((row.method, row.ratio) for row in rows if row.method != EQUAL))  # of no ratio of its own
     every = list(dict.fromkeys(row.set for row in rows))
     by_set = {name: _by_way([row for row in rows if row.set == name], ways) for name in every}
     measures = {"f1": "f1", "contains": "contains", "f1_as_written": "plain_f1"}
@@ -244,7 +252,10 @@ def quality(rows: Sequence[Row]) -> dict[str, object]:
         "quality_by_set": by_set,
         "quality_questions": {name: len({row.id for row in rows if row.set == name}) for name in every},
         "quality_failed": sum(bool(row.failed) for row in rows),
-        "f1_vs_package": {str(ratio): found for ratio in RATIOS if (found := against(rows, ratio))},
+        **{
+            figure: {str(ratio): found for ratio in RATIOS if (found := against(rows, ratio, method))}
+            for figure, method in (("f1_vs_package", OURS), ("f1_vs_package_as_long", EQUAL))
+        },
         "numbers_kept_read": {
             method: {
                 str(ratio): value for ratio in RATIOS if (value := kept_numbers(rows, (method, ratio))) is not None
@@ -285,10 +296,10 @@ def _by_way(rows: Sequence[Row], ways: Sequence[Way]) -> dict[str, dict[str, dic
     return found
 
 
-def against(rows: Sequence[Row], ratio: int) -> dict[str, object]:
+def against(rows: Sequence[Row], ratio: int, method: str = OURS) -> dict[str, object]:
     """Ours and the package on the questions that both have, answers as written: a paired bootstrap over articles."""
     theirs = {(row.set, row.id): row for row in rows if _is(row, (PACKAGE, ratio))}
-    ours = {(row.set, row.id): row for row in rows if _is(row, (OURS, ratio)) and (row.set, row.id) in theirs}
+    ours = {(row.set, row.id): row for row in rows if _is(row, (method, ratio)) and (row.set, row.id) in theirs}
     if not ours:
         return {}
     pairs = [(ours[key].plain_f1, theirs[key].plain_f1, f"{key[0]}|{theirs[key].group}") for key in ours]

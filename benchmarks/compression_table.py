@@ -40,7 +40,8 @@ def lines(result: dict[str, Any]) -> list[str]:
     for name, by_way in (result.get("quality_by_set") or {}).items():
         f1 = {way: {ratio: row["f1"] for ratio, row in by_ratio.items()} for way, by_ratio in by_way.items()}
         told += _by_ratio(f"F1 on {name}", f1)
-    told += _package(result.get("f1_vs_package") or {})
+    told += _package("LongLLMLingua and the package", result.get("f1_vs_package") or {})
+    told += _package("LongLLMLingua, as long as the package's", result.get("f1_vs_package_as_long") or {})
     told += _by_ratio("gold numbers left on tatqa", result.get("numbers_kept") or {})
     return told + _positions(result.get("position_contains") or {})
 
@@ -57,8 +58,8 @@ def _by_ratio(what: str, found: dict[str, dict[str, float]]) -> list[str]:
     return _table([what, *(f"{ratio}x" for ratio in ratios)], rows)
 
 
-def _package(found: dict[str, dict[str, Any]]) -> list[str]:
-    head = ["LongLLMLingua and the package", "questions", "F1", "package", "difference (95 %)", "package over budget"]
+def _package(what: str, found: dict[str, dict[str, Any]]) -> list[str]:
+    head = [what, "questions", "F1", "package", "difference (95 %)", "package over budget"]
     rows = []
     for ratio, row in found.items():
         low, middle, high = row["difference"]

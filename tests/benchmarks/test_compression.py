@@ -185,9 +185,10 @@ def test_rows_are_made_once_and_tell_what_was_read(tmp_path: Path) -> None:
         quality.Asking(given, quality.FULL, 1, 20),
         *(quality.Asking(given, method, 2, 10) for method in ("bm25-sentences", OURS)),
         quality.Asking(given, PACKAGE, 2, 10, ready=Context((Passage("Pets", (), derived=True),))),
+        quality.Asking(given, quality.EQUAL, 2, 12),
     ]
     first = answers(tmp_path, reader, asked)
-    assert [row.f1 for row in first] == [1.0, 1.0, first[2].f1, 0.0]
+    assert [row.f1 for row in first] == [1.0, 1.0, first[2].f1, 0.0, first[4].f1]
     assert [row.numbers for row in first[:2]] == [1.0, 1.0]
     assert all(row.tokens <= row.budget for row in first)
     again = answers(tmp_path, Scripted(default="Something else"), asked)
@@ -198,6 +199,8 @@ def test_rows_are_made_once_and_tell_what_was_read(tmp_path: Path) -> None:
     told = quality.quality(first)
     assert told["f1"][quality.FULL] == {"1": 1.0}
     assert told["f1_vs_package"]["2"]["package"] == 0.0
+    assert told["f1_vs_package_as_long"]["2"]["ours"] == first[-1].plain_f1
+    assert quality.EQUAL not in told["f1"]
     assert told["numbers_kept_read"]["bm25-sentences"] == {"2": 1.0}
 
 
