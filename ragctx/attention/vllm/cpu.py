@@ -77,6 +77,6 @@ class SparseCPUImpl(SparseImpl, CPUAttentionBackendImpl):  # type: ignore[misc]
         causal = metadata.causal is True and metadata.dynamic_causal is None
 
         def keys(request: int) -> PagedKeys:
-            return PagedKeys(pages, request, extents[request].keys)
+            return PagedKeys(pages, request, extents[request].keys, self.ragctx.summaries)
 
         return Step(query[:tokens], output[:tokens], extents, pages, keys, attend, metadata, causal)

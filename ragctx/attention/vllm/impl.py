@@ -64,6 +64,7 @@ class SparseImpl:
         """As vLLM's own; `attn_metadata` is None while it warms up."""
         ours = self.ragctx
         if attn_metadata is not None and ours.options is not None:
+            ours.summaries.written(attn_metadata.slot_mapping)  # whoever attends: its tiles are other ones now
             if not self.layout:
                 self._look(layer, key, value, kv_cache, attn_metadata)
                 self._stretch(ours.options)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ragctx.attention.selection.summaries import Summaries
 from ragctx.attention.vllm.batch import dense_index
 from ragctx.attention.vllm.counts import Counts
 from ragctx.attention.vllm.options import Options
@@ -56,6 +57,7 @@ class Layer:
         refused: why our kernel can never serve this layer; empty where it can.
         heads: KV heads. scale: of the scores. number: of the layer, from 0.
         rotation: how the model's vectors turn with their positions, where those are stretched.
+        summaries: of the layer's cache, for rules of decoding that bound its tiles.
     """
 
     options: Options | None
@@ -65,6 +67,7 @@ class Layer:
     number: int = 0
     rotation: Rotation | None = None
     counts: Counts = field(default_factory=Counts)
+    summaries: Summaries = field(default_factory=Summaries)
 
     def serves(self, made: Callable[[], Step]) -> bool:
         """Attend, if policy and kernel cover this call; False leaves it to vLLM, and is counted with the reason.

@@ -166,6 +166,30 @@ def test_sparse_mixed_batches_are_right_too(reader, answer, ask, prompt, chunked
     assert reader.counts.sparse > 0
 
 
+def test_bounds_of_tiles_are_kept_between_steps_and_never_old(reader, answer, ask, prompt, monkeypatch):
+    from ragctx.attention.selection import summaries
+    from ragctx.attention.selection.evidence import PagedKeys, bounds
+
+    real, tiles, read = PagedKeys.bounds, [], []
+    bounded = summaries._tiles
+
+    def checked(keys):
+        found = real(keys)
+        fresh = bounds(keys.rows(0, keys._count()), 64)
+        assert all((one == other).all() for one, other in zip(found, fresh, strict=True))
+        read.append(len(fresh[0]))
+        return found
+
+    monkeypatch.setattr(PagedKeys, "bounds", checked)
+    monkeypatch.setattr(summaries, "_tiles", lambda *given: tiles.append(len(given[1])) or bounded(*given))
+    reader.attend(STREAMING | {"decode": {"rule": "quest", "budget": 128}})
+    answer(ask(prompt(700, "one"), max_tokens=80), ask(prompt(900, "two"), max_tokens=80))
+    reader._engine._engine.reset_prefix_cache()  # other texts in the same pages
+    answer(ask(prompt(800, "three"), max_tokens=20))
+    assert reader.counts.sparse > 0
+    assert sum(tiles) < sum(read) / 3
+
+
 def test_a_kept_beginning_is_reused_and_answers_alike(reader, answer, ask, prompt, exactly):
     reader.attend("off", "own")
     long = prompt(800, "")
