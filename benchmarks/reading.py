@@ -64,6 +64,9 @@ def options(said: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, nargs=2, default=(1000, 6000), help="of a row's texts, least and most")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--ways", nargs="+", help="only these strategies, or `retrieve over RETRIEVER`")
+    parser.add_argument(
+        "--finished", action="store_true", help="ask nothing: tell of the portions in --kept that every strategy has"
+    )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further row after so many")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--quick", action="store_true")
@@ -120,8 +123,11 @@ def _read(
     corpus = Corpus.over(*chosen.documents, folder=folder / f"{part}-index")
     kept = Kept(wanted.kept, f"{pipeline.models.reader.identity} {wanted.dtype if wanted.model else ''}".strip())
     told: list[Row] = []
+    arms = ways(wanted.ways)
     for questions in batched(in_turns(chosen.questions), wanted.portion):
-        for name, way in ways(wanted.ways).items():
+        if wanted.finished and any(kept.left(part, name, questions) for name in arms):
+            continue
+        for name, way in arms.items():
             told += kept.of(part, name, questions)
             left = kept.left(part, name, questions)
             if left:
@@ -213,9 +219,7 @@ def measured(wanted: argparse.Namespace) -> Figures:
 
 def figures(found: Sequence[Row]) -> Figures:
     """What the rows amount to."""
-    by: dict[str, list[Row]] = {}
-    for row in found:
-        by.setdefault(row.strategy, []).append(row)
+    by = _by_strategy(found)
     table = {name: summed(made) for name, made in by.items()}
     new = {name: row for name, row in table.items() if name not in NEW and row["error"] is not None}
     adaptive = [row["error"] for row in new.values() if not row["fixed"]]
@@ -227,9 +231,20 @@ def figures(found: Sequence[Row]) -> Figures:
         "estimate_held": min((row["held"] for row in new.values()), default=None),
         "estimate_width": max((row["width"] for row in new.values()), default=None),
         "by_strategy": table,
+        "by_part": {
+            part: {name: summed(made) for name, made in _by_strategy(r for r in found if r.part == part).items()}
+            for part in dict.fromkeys(row.part for row in found)
+        },
         **{f"{name}_by_kind": {way: _by_kind(made, name) for way, made in by.items()} for name in COUNTED},
         "failures": _failures(found),
     }
+
+
+def _by_strategy(found: Iterable[Row]) -> dict[str, list[Row]]:
+    by: dict[str, list[Row]] = {}
+    for row in found:
+        by.setdefault(row.strategy, []).append(row)
+    return by
 
 
 COUNTED = ("score", "tokens", "calls", "seconds")

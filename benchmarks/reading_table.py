@@ -16,16 +16,18 @@ ROWS = [
     ("concurrency_ratio", "200 chains at once over the longest chain", "at most 1.3"),
 ]
 
+PARTS = {"examples": "over the example documents", "data": "over rows of data sets"}
+
 
 def lines(result: dict[str, Any]) -> list[str]:
     """The figures; score, tokens, calls and seconds by strategy; score by strategy and kind; estimates."""
     result = {**result, **{f"clustered_{name}": value for name, value in (result.get("clustered") or {}).items()}}
     told = [f"Taken on {result['date']}: `{result['command']}`.", "", "| figure | measured | asked |", "|---|--:|---|"]
     told += [f"| {what} | {_cell(result[name])} | {asked} |" for name, what, asked in ROWS if name in result]
-    table = result.get("by_strategy") or {}
-    head = ["strategy", "rows", "failed", "score", "tokens", "calls", "seconds", "estimate off by", "held"]
+    head = ["rows", "failed", "score", "tokens", "calls", "seconds", "estimate off by", "held"]
     keys = ("rows", "failed", "score", "tokens", "calls", "seconds", "error", "held")
-    told += _table(head, [[name, *(row.get(key) for key in keys)] for name, row in table.items()])
+    for part, table in (result.get("by_part") or {}).items():
+        told += _table([PARTS[part], *head], [[name, *(row.get(key) for key in keys)] for name, row in table.items()])
     for figure in ("score", "tokens", "calls"):
         by = result.get(f"{figure}_by_kind") or {}
         kinds = list(dict.fromkeys(kind for row in by.values() for kind in row))

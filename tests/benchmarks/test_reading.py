@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import sys
@@ -101,6 +102,8 @@ def test_rows_that_are_kept_are_asked_nowhere_again(data: Path, pipeline: Pipeli
     asking = wanted("--portion", "3", "--kept", str(tmp_path / "kept.jsonl"))
     first = reading._read("data", chosen, asking, pipeline, tmp_path / "here", math.inf)
     calls = requests(pipeline)
+    done = reading._read("data", chosen, asked_before(asking), pipeline, tmp_path / "never", math.inf)
+    assert done == first
     again = reading._read("data", chosen, asking, pipeline, tmp_path / "elsewhere", math.inf)
     assert again == first
     assert requests(pipeline) == calls > 0
@@ -110,8 +113,14 @@ def test_rows_that_are_kept_are_asked_nowhere_again(data: Path, pipeline: Pipeli
     assert "Ada Roke" not in told, "numbers and ids, no texts"
     other = [line.replace('{"reader": "', '{"reader": "another ') for line in told.splitlines()]
     (tmp_path / "kept.jsonl").write_text("\n".join(other) + "\n")
+    none = reading._read("data", chosen, asked_before(asking), pipeline, tmp_path / "never", math.inf)
+    assert none == []
     reading._read("data", chosen, asking, pipeline, tmp_path / "third", math.inf)
     assert requests(pipeline) == 2 * calls
+
+
+def asked_before(asking: argparse.Namespace) -> argparse.Namespace:
+    return argparse.Namespace(**{**vars(asking), "finished": True})
 
 
 def test_a_run_that_was_stopped_goes_on(data: Path, pipeline: Pipeline, tmp_path: Path) -> None:
@@ -146,6 +155,7 @@ def test_figures_of_rows() -> None:
     assert told["estimate_width"] == 4.5
     assert told["score_by_kind"] == {"new": {"k": 0.5, "other": 0.0}}
     assert told["calls_by_kind"] == {"new": {"k": 4}}
+    assert told["by_part"] == {"data": told["by_strategy"]}
     assert told["failures"] == {"new": {"DoesNotFit: ### tokens": 1}}
     page = "\n".join(reading_table.lines({"date": "2030-01-01", "command": "c", **told}))
     assert "| new | 3 | 1 | 0.333 | 120 | 4.000 |" in page
