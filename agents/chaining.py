@@ -25,7 +25,7 @@ _STOP = ("\nQuestion:",)
 # A reply that ended so ends within a line.
 _CUT = ("length", "loop")
 # The line that shows the form, copied.
-_FORM = re.compile(r"^(?:a\s+)?fact\s*\[\s*(?:number|n)?\s*\]\.?$", re.IGNORECASE)
+_FORM = re.compile(r"^(?:a\s+)?fact\s*\[?\s*(?:number|n|\d+)?\s*\]?\.?$", re.IGNORECASE)
 
 DIRECTIONS = ("left-to-right", "right-to-left", "both", "permuted")
 

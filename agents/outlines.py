@@ -16,10 +16,13 @@ _LISTED = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):]|part\s+\d)", re.IGNOREC
 _PART = re.compile(r"^(?:\W*part\s+\d{1,3}\s*[:.)|-]+\s*)", re.IGNORECASE)
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|(?:(?![\u3040-\u9fff])[^\W_])+(?:['\u2019-][^\W_]+)*")
 _WANTED = re.compile(r"(\d[\d,]*)[\s-]*words?\b", re.IGNORECASE)
+# What the template shows as the plan of another text; small models write it down as their own.
+EXAMPLE = ("How the mill came to be built", "Who has kept it running since")
 # Words of a part at the least and at the most, whatever a plan says.
 _SHORTEST, LONGEST = 20, 1000
 # Characters of a line of the plan, and of what was written for it.
 _LINE = 160
+_COPIED = {point.casefold() for point in EXAMPLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,18 @@ def planned(reply: str, most: int, words: int) -> tuple[tuple[Step, ...], str]:
         >>> planned("1. The lease | 100 words\n2. Its notice period (50 words)", most=5, words=300)[0]
         (Step(point='The lease', words=200), Step(point='Its notice period', words=100))
         >>> planned("I cannot plan this.", most=5, words=300)[1]
-        'no line has the form "1. How the mill came to be built | 100 words"'
+        'no line has the form "1. What the part says | 100 words"'
     """
     every = [
         line for line in (told.strip(" *") for told in reply.splitlines()) if _LISTED.match(line) or _COUNT.search(line)
     ]
     rough = [step for line in every for told in lines(line) if (step := _step(told)) is not None]
+    own = [step for step in rough if step[0].rstrip(".").casefold() not in _COPIED]
+    if rough and not own:
+        return (), "it is the plan of another text: plan the text that is asked for"
+    rough = own
     if not rough:
-        return (), 'no line has the form "1. How the mill came to be built | 100 words"'
+        return (), 'no line has the form "1. What the part says | 100 words"'
     if len(rough) > most:
         return (), f"it has {len(rough)} lines: write {most} at most"
     share = words // len(rough)

@@ -219,7 +219,8 @@ class Pipeline(Planner):
             again = total is None  # a second look could pass what the whole job may spend
             self.prepare(on_event, only=self._ways_pending(store) if again else store.ways_pending())
             make = partial(self.job, again=again)
-            yield from run_job(store, self.engine, make, max_cost=max_cost, on_event=on_event)
+            repeated = self.notes  # the plan's on the documents are no answer's, here as in `ask`
+            yield from run_job(store, self.engine, make, max_cost=max_cost, on_event=on_event, notes=repeated)
 
     def _ways_pending(self, store: JobStore) -> list[str]:
         """The strategies that a job's rows may be read by."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ragctx.batch.ceiling import Ceiling
@@ -30,6 +30,7 @@ def run_job(
     *,
     max_cost: float | None = None,
     on_event: Callable[[Event], None] | None = None,
+    notes: Iterable[str] | None = None,
 ) -> Iterator[RowResult]:
     """Ask every pending row and give back results as they finish, failures included.
 
@@ -43,13 +44,16 @@ def run_job(
         make_job: the work of one question as it was planned.
         max_cost: money the whole job may spend; a row that is expected to pass it is not begun and stays pending.
         on_event: called with `Tick` after every row, the engine's `Progress`, and `Stopped` when rows are left.
+        notes: what every answer repeats; all that the plan noted, if not given.
 
     Raises:
         StoreLocked: the job is running elsewhere. StoreFull, StoreError: the file cannot be written.
         ConfigError: a ceiling without known prices; an answer type that nobody gave back.
     """
     with store.lock():
-        run = _Run(store, engine, make_job, Ceiling(max_cost, store.spent().money or 0.0), on_event or _nobody)
+        ceiling = Ceiling(max_cost, store.spent().money or 0.0)
+        repeated = store.notes if notes is None else tuple(notes)
+        run = _Run(store, engine, make_job, ceiling, on_event or _nobody, repeated)
         yield from run.results()
 
 
@@ -57,10 +61,16 @@ class _Run:
     """One run of a job: begins rows on the engine's puller thread, finishes them on the caller's."""
 
     def __init__(
-        self, store: JobStore, engine: Engine, make_job: MakeJob, ceiling: Ceiling, tell: Callable[[Event], None]
+        self,
+        store: JobStore,
+        engine: Engine,
+        make_job: MakeJob,
+        ceiling: Ceiling,
+        tell: Callable[[Event], None],
+        notes: tuple[str, ...],
     ) -> None:
         self._store, self._engine, self._make_job, self._ceiling, self._tell = store, engine, make_job, ceiling, tell
-        self._models, self._notes = engine.models, store.notes
+        self._models, self._notes = engine.models, notes
         self._clock = Clock.at(status(store))
         self._rows = store.every_pending()
         self._held: PlannedRow | None = None

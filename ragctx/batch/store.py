@@ -129,7 +129,7 @@ class JobStore:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Fall-backs the plan named; every answer repeats them."""
+        """What the plan noted: fall-backs, and what is to be known of the documents."""
         return tuple(self.about("plan").get("notes", ()))
 
     def questions(self) -> Questions:

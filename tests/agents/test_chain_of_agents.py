@@ -105,6 +105,14 @@ def test_notes_are_quoted_wherever_they_are_shown(corpus: Corpus, replying) -> N
         assert "<|im_end|>" not in user.content
 
 
+@pytest.mark.parametrize("copied", ["- a fact [number]", "a fact 1", "Fact [3]", "- a fact"])
+def test_the_form_of_a_note_is_no_note(copied: str, corpus: Corpus, replying) -> None:
+    reader = replying(window=4_000, says={"worker notes": copied})
+    answer = reader.answer(chain(), ASKED, corpus)
+    assert not reader.asked("answer")
+    assert NOTHING in answer.notes
+
+
 def test_where_nothing_is_found_the_manager_is_not_asked(corpus: Corpus, replying) -> None:
     reader = replying(window=4_000, says={"worker notes": "nothing new"})
     answer = reader.answer(chain(), ASKED, corpus)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from ragctx.agents.outlines import Step, count, ending, length_score, outline, planned, wanted
+from ragctx.agents import outlines
+from ragctx.agents.outlines import EXAMPLE, Step, count, ending, length_score, outline, planned, wanted
 from ragctx.agents.writing import AgentWrite
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError, LimitError, RequestFailed
@@ -120,6 +123,16 @@ def test_plans_are_read_leniently() -> None:
     assert [step.words for step in steps] == [100, 100, 100]
     assert planned("- One\n- Two", most=5, words=90)[0] == (Step("One", 45), Step("Two", 45))
     assert planned("", most=5, words=90)[1]
+
+
+def test_the_shown_plan_is_nobodys_plan() -> None:
+    """Small models wrote it down, and then a text on a mill that no document names."""
+    template = (Path(outlines.__file__).parent / "texts" / "writing.toml").read_text("utf-8")
+    assert all(point in template for point in EXAMPLE)
+    copied = "".join(f"{number}. {point} | 40 words\n" for number, point in enumerate(EXAMPLE, 1))
+    assert planned(copied, most=5, words=80) == ((), "it is the plan of another text: plan the text that is asked for")
+    mixed = planned(copied + "3. The lease | 40 words", most=5, words=80)
+    assert mixed == ((Step("The lease", 80),), "")
 
 
 def test_lengths() -> None:
