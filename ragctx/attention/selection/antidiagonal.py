@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ragctx.attention.extents import BLOCK
 from ragctx.attention.selection.evidence import Evidence
 from ragctx.attention.selection.refined import refined
-from ragctx.attention.selection.rule import Budgeted, Mask, a_share, by_rows, shares
+from ragctx.attention.selection.rule import Budgeted, Mask, a_share, by_part, by_rows, shares
 from ragctx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,11 +58,13 @@ class Antidiagonal(Budgeted):
         """See `Rule`."""
         from torch.nn.functional import pad
 
-        past = seen.past()
+        past, parts = seen.past(), BLOCK // self.stride
 
         def choose(head: int, queries: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
             keys = past[: int(own[-1]) * BLOCK, head].float()  # none of these rows sees more
-            mass = shares(squares(queries, keys, self.stride) * seen.factor, own, BLOCK // self.stride).mean(2)
+            turned = by_part(keys.unflatten(0, (-1, self.stride)), parts).flatten(0, 1)
+            scores = squares(queries, turned, self.stride).unflatten(-1, (parts, -1))
+            mass = shares(scores * seen.factor, own).mean(2)
             chosen = refined(mass, mass, own, self.coverage, self.counts(own))
             return pad(chosen, (0, (len(past) - len(keys)) // BLOCK))
 

@@ -44,6 +44,6 @@ class Quest(Budgeted):
 
         def choose(head: int, queries: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
             bounds = queries.clamp(min=0) @ most[:, head].T + queries.clamp(max=0) @ least[:, head].T
-            return best(shares(bounds * seen.factor, own, 1).amax((0, 2)), own, self.counts(own))
+            return best(shares(bounds[..., None, :] * seen.factor, own).amax((0, 2)), own, self.counts(own))
 
         return by_rows(seen, choose)

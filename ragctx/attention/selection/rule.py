@@ -170,24 +170,33 @@ def covering(mass: torch.Tensor, own: torch.Tensor, share: float, least: torch.T
     return torch.zeros_like(before).scatter_(1, order, needed | (rank < floor)) & before
 
 
-def shares(scores: torch.Tensor, own: torch.Tensor, per_tile: int) -> torch.Tensor:
+def shares(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
     """What of each head's and sample's softmax over the past falls into each tile, [group, rows, samples, tiles].
 
     Args:
-        scores: [group, rows, samples, tiles * per_tile], scaled; they are written over.
+        scores: [group, rows, samples, parts of a tile, tiles], scaled; they are written over. Parts stand before tiles
+            because long rows are summed fast and short ones are not.
         own: tile of each row, ascending.
-        per_tile: scores of a tile.
     """
     import torch
 
-    tiles = scores.shape[-1] // per_tile
-    mixed = slice(int(own[0]) * per_tile, None)  # a tile before the first row's own is before every row's
-    after = ~earlier(own, tiles).repeat_interleave(per_tile, 1)[None, :, None, mixed]
-    scores[..., mixed].masked_fill_(after, -torch.inf)
-    chances = scores.softmax(-1)
-    if int(own[0]) == 0:
+    first = int(own[0])  # a tile before the first row's own is before every row's
+    after = ~earlier(own, scores.shape[-1])[None, :, None, None, first:]
+    scores[..., first:].masked_fill_(after, -torch.inf)
+    chances = scores.flatten(-2).softmax(-1)
+    if first == 0:
         chances.nan_to_num_(0.0)  # the first row has no past
-    return chances.unflatten(-1, (-1, per_tile)).sum(-1)
+    return chances.view(scores.shape).sum(-2)
+
+
+def by_part(keys: torch.Tensor, parts: int) -> torch.Tensor:
+    """The first part of every tile, then the second of every tile, and so on.
+
+    Args:
+        keys: [tiles * parts, ...], of whole tiles.
+        parts: of a tile.
+    """
+    return keys.unflatten(0, (-1, parts)).transpose(0, 1).flatten(0, 1)
 
 
 def _number(rule: str, name: str, kind: str, value: object) -> None:

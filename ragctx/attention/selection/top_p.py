@@ -68,11 +68,12 @@ class TopP(Budgeted):
         def choose(head: int, queries: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
             keys = past[: int(own[-1]) * BLOCK, head].float()  # none of these rows sees more
             tiles = keys.unflatten(0, (-1, BLOCK)).mean(1)
-            told = shares(queries.mean(2, keepdim=True) @ tiles.T * seen.factor, own, 1)[:, :, 0]
+            means = queries.mean(2, keepdim=True) @ tiles.T * seen.factor
+            told = shares(means[..., None, :], own)[:, :, 0]
             mass = []
-            for chances, means in zip(looks(queries, keys, own, self.every, seen.factor), told, strict=True):
-                believed = apart(means, by_tile(chances.mean(1))) < self.tau
-                mass.append(torch.where(believed[:, None], means, crossed(chances, ALL, ALL)))
+            for chances, each in zip(looks(queries, keys, own, self.every, seen.factor), told, strict=True):
+                believed = apart(each, by_tile(chances.mean(1))) < self.tau
+                mass.append(torch.where(believed[:, None], each, crossed(chances, ALL, ALL)))
             spread = torch.stack(mass)
             chosen = refined(spread, spread, own, self.gamma, self.counts(own))
             return torch.nn.functional.pad(chosen, (0, (len(past) - len(keys)) // BLOCK))

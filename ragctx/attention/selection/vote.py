@@ -55,4 +55,4 @@ class Vote(Budgeted):
 
 def shares_of_tokens(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
     """Each sample's softmax over the tokens of earlier tiles, [group, rows, samples, tokens]."""
-    return shares(scores, own * BLOCK, 1)
+    return shares(scores[..., None, :], own * BLOCK)
