@@ -62,9 +62,9 @@ class Rig:
         counter = TokenizerCounter(checkpoint.folder, name)
         return cls(Engine(setup, options), counter, checkpoint.identity, checkpoint.ends, window)
 
-    def attend(self, policy: Any) -> None:
-        """Attend by a policy from now on, and count anew; None is dense attention."""
-        self.engine.switch(replace(self.engine.options, sparse=policy))
+    def attend(self, policy: Any, dense: str = "stock") -> None:
+        """Attend by a policy from now on, and count anew; None is dense attention, by vLLM's kernel or our "own"."""
+        self.engine.switch(replace(self.engine.options, sparse=policy, dense=dense))
 
     @property
     def counts(self) -> Counts:
