@@ -13,7 +13,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ragctx import speeds
 from ragctx.attention.extents import BLOCK
 from ragctx.attention.vllm.counts import Counts
 from ragctx.contracts import Emit
@@ -29,6 +28,7 @@ from ragctx.readers.prefix import PrefixStore, groups
 from ragctx.readers.text_stream import TextStream
 from ragctx.readers.turns import turn
 from ragctx.readers.writing import Writing
+from ragctx.speeds import Pace
 from ragctx.types import Prices
 from ragctx.work import Generate, Reply, Request, Score
 
@@ -107,13 +107,13 @@ class LocalReader:
         self._model: LocalModel | None = None
         self._loops = loops
         identity = f"local:{self._checkpoint.identity}:{dtype}{':loops' if loops else ''}{self._attention.identity}"
-        self._speed_key = f"{identity}:{threads or 'all'}"
+        self._pace = Pace.of(f"{identity}:{threads or 'all'}")
         self.facts = ModelFacts(
             name=f"local:{name}",
             counter=self._counter,
             window=min(filter(None, [window, self._attention.window or self._checkpoint.window]), default=None),
             prices=prices,
-            speed=speeds.known(self._speed_key),
+            speed=self._pace.speed,
             identity=identity,
             kinds=frozenset({"Generate", "Score"}),
         )
@@ -139,7 +139,8 @@ class LocalReader:
         self._store.clear()
 
     def close(self) -> None:
-        """Forget the weights and every kept prefix."""
+        """Forget the weights and every kept prefix; what was learnt of the speed is kept for later plans."""
+        self._pace.keep()
         self._store.clear()
         self._model = None
 
@@ -172,7 +173,10 @@ class LocalReader:
         }
         Decoding(model, self._store, list(going.values()), shared, self._chunk).run()
         seconds = (time.perf_counter() - started) / len(members)  # of the machine's time, not of waiting
-        return {i: members[i].completion(going[i].cached, seconds) for i in members}
+        done = {i: members[i].completion(going[i].cached, seconds) for i in members}
+        for reply in done.values():
+            self._pace.took(reply.prompt_tokens - reply.cached_tokens, reply.output_tokens, reply.seconds)
+        return dict(done)
 
     def _scoring(self, request: Score) -> Scoring:
         scoring = Scoring.of(request, self._counter, self._checkpoint.begin)
@@ -192,9 +196,8 @@ class LocalReader:
 
     def _measure(self, model: LocalModel) -> None:
         if self.facts.speed is None:
-            speed = measure(model)
-            speeds.keep(self._speed_key, speed)
-            self.facts = replace(self.facts, speed=speed)
+            self._pace.measured(measure(model))
+            self.facts = replace(self.facts, speed=self._pace.speed)
             if model.attending is not None:
                 model.attending.counts = Counts()  # of the tiny run, which was no question
 

@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragctx import speeds
 from ragctx.attention.vllm.counts import Counts
 from ragctx.attention.vllm.options import Options
 from ragctx.contracts import Emit
@@ -30,6 +29,7 @@ from ragctx.readers.vllm_loading import Setup
 from ragctx.readers.vllm_positions import Stretched
 from ragctx.readers.vllm_speed import measure
 from ragctx.readers.writing import Writing
+from ragctx.speeds import Pace
 from ragctx.types import Prices
 from ragctx.work import Failure, Generate, Reply, Request, Score
 
@@ -105,6 +105,7 @@ class VLLMReader:
         self._loops, self._lock = loops, threading.Lock()
         self._engine: Engine | None = None
         self.facts = ModelFacts(f"vllm:{name}", self._counter, wanted, prices, kinds=frozenset({"Generate", "Score"}))
+        self._pace = Pace("")
         self._identify()
         self._keys()
 
@@ -145,10 +146,11 @@ class VLLMReader:
         return [replies[i] for i in range(len(requests))]
 
     def close(self) -> None:
-        """Release the weights and everything kept."""
+        """Release the weights and everything kept; what was learnt of the speed stays for later plans."""
         with self._lock:
             if self._engine is not None:
                 self._engine.close()
+                self._pace.keep()
             self._engine = None
 
     def _begin(self, request: Generate, show: Callable[[str], None]) -> Writing:
@@ -165,8 +167,10 @@ class VLLMReader:
         engine, started = self._loaded(), time.perf_counter()
         kept = engine.write(writings)
         seconds = (time.perf_counter() - started) / len(writings)  # of the machine's time, not of waiting
-        replies: dict[int, Reply] = {i: writing.completion(kept[i], seconds) for i, writing in writings.items()}
-        return replies
+        done = {i: writing.completion(kept[i], seconds) for i, writing in writings.items()}
+        for reply in done.values():
+            self._pace.took(reply.prompt_tokens - reply.cached_tokens, reply.output_tokens, reply.seconds)
+        return dict(done)
 
     def _scoring(self, request: Score) -> Scoring:
         scoring = Scoring.of(request, self._counter, self._checkpoint.begin)
@@ -214,18 +218,18 @@ class VLLMReader:
 
     def _measure(self, engine: Engine) -> None:
         if self.facts.speed is None:
-            speed = measure(engine, self._setup.window)
-            speeds.keep(self._speed_key, speed)
-            self.facts = replace(self.facts, speed=speed)
+            self._pace.measured(measure(engine, self._setup.window))
+            self.facts = replace(self.facts, speed=self._pace.speed)
 
     def _identify(self) -> None:
         loops = ":loops" if self._loops else ""
         own = f"vllm:{self._checkpoint.identity}:{self._setup.dtype}"
         yarn = f":{self._positions}" if self._positions and not self._options.dual else ""
         identity = f"{own}:{self._options.fingerprint}{yarn}{loops}"
-        self._speed_key = f"{own}:{self._setup.threads or 'all'}"
-        speed = self.facts.speed or speeds.known(self._speed_key)
-        self.facts = replace(self.facts, identity=identity, speed=speed)
+        key = f"{own}:{self._setup.threads or 'all'}"
+        if self._pace.key != key:
+            self._pace = Pace.of(key)
+        self.facts = replace(self.facts, identity=identity, speed=self._pace.speed)
 
 
 def missing(model: str) -> str:
