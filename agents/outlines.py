@@ -22,7 +22,10 @@ EXAMPLE = ("How the mill came to be built", "Who has kept it running since")
 _SHORTEST, LONGEST = 20, 1000
 # Characters of a line of the plan, and of what was written for it.
 _LINE = 160
-_COPIED = {point.casefold() for point in EXAMPLE}
+_NAMES = re.compile(r"[^\W\d_]{2,}")
+_SHOWN = {word for point in EXAMPLE for word in _NAMES.findall(point.casefold())} | {"plan", "words"}
+# A line of which more words than this share are the shown plan's is that plan again, however it was cut.
+_ALIKE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def planned(reply: str, most: int, words: int) -> tuple[tuple[Step, ...], str]:
         line for line in (told.strip(" *") for told in reply.splitlines()) if _LISTED.match(line) or _COUNT.search(line)
     ]
     rough = [step for line in every for told in lines(line) if (step := _step(told)) is not None]
-    own = [step for step in rough if step[0].rstrip(".").casefold() not in _COPIED]
+    own = [step for step in rough if not _copied(step[0])]
     if rough and not own:
         return (), "it is the plan of another text: plan the text that is asked for"
     rough = own
@@ -68,6 +71,11 @@ def planned(reply: str, most: int, words: int) -> tuple[tuple[Step, ...], str]:
         Step(point, min(LONGEST, max(_SHORTEST, round(length * factor))))
         for (point, _), length in zip(rough, given, strict=True)
     ), ""
+
+
+def _copied(point: str) -> bool:
+    words = _NAMES.findall(point.casefold())
+    return bool(words) and sum(word in _SHOWN for word in words) > _ALIKE * len(words)
 
 
 def _step(line: str) -> tuple[str, int] | None:

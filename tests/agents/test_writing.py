@@ -131,6 +131,9 @@ def test_the_shown_plan_is_nobodys_plan() -> None:
     assert all(point in template for point in EXAMPLE)
     copied = "".join(f"{number}. {point} | 40 words\n" for number, point in enumerate(EXAMPLE, 1))
     assert planned(copied, most=5, words=80) == ((), "it is the plan of another text: plan the text that is asked for")
+    cut = '"plan": "1. How the mill came to be built | 133 words\\n2. Who has kept it running since'
+    assert not planned(f"1. {cut}\n2. The mill came to be built", most=5, words=80)[0]
+    assert planned("1. How the mill was built in 1790 | 80 words", most=5, words=80)[0]
     mixed = planned(copied + "3. The lease | 40 words", most=5, words=80)
     assert mixed == ((Step("The lease", 80),), "")
 
