@@ -143,14 +143,14 @@ class Pipeline(Planner):
         """
         [one] = asked(question, budget)
         decision = self._decide(one, strategy)
-        self.prepare(only=self.ways(decision))
+        self.prepare(only=self.ways(decision), writing=one.where is None)
         return self.account(one, decision, self.engine.run(self.job(one, decision)))
 
     async def aask(self, question: Asked, *, budget: int | Budget | None = None, strategy: str | None = None) -> Answer:
         """`ask` for async callers; planning and reading happen off the caller's event loop."""
         [one] = asked(question, budget)
         decision = await asyncio.to_thread(self._decide, one, strategy)
-        await asyncio.to_thread(self.prepare, only=self.ways(decision))
+        await asyncio.to_thread(self.prepare, only=self.ways(decision), writing=one.where is None)
         return self.account(one, decision, await self.engine.arun(self.job(one, decision)))
 
     def stream(
@@ -160,7 +160,7 @@ class Pipeline(Planner):
         [one] = asked(question, budget)
         decision = self._decide(one, strategy)
         yield Planned(decision)
-        self.prepare(only=self.ways(decision))
+        self.prepare(only=self.ways(decision), writing=one.where is None)
         for event in self.engine.stream(self.job(one, decision)):
             yield Done(self.account(one, decision, event)) if isinstance(event, Outcome) else event
 
@@ -171,7 +171,7 @@ class Pipeline(Planner):
         [one] = asked(question, budget)
         decision = await asyncio.to_thread(self._decide, one, strategy)
         yield Planned(decision)
-        await asyncio.to_thread(self.prepare, only=self.ways(decision))
+        await asyncio.to_thread(self.prepare, only=self.ways(decision), writing=one.where is None)
         async for event in self.engine.astream(self.job(one, decision)):
             yield Done(self.account(one, decision, event)) if isinstance(event, Outcome) else event
 
@@ -217,7 +217,9 @@ class Pipeline(Planner):
             plan=lambda: self.plan(every, strategy=strategy, total=total),
         ) as store:
             again = total is None  # a second look could pass what the whole job may spend
-            self.prepare(on_event, only=self._ways_pending(store) if again else store.ways_pending())
+            left = self._ways_pending(store) if again else store.ways_pending()
+            whole = any(row.question.where is None for row in store.every_pending())
+            self.prepare(on_event, only=left, writing=whole)
             make = partial(self.job, again=again)
             repeated = self.notes  # the plan's on the documents are no answer's, here as in `ask`
             yield from run_job(store, self.engine, make, max_cost=max_cost, on_event=on_event, notes=repeated)

@@ -69,7 +69,8 @@ class Planner:
         self.notes = tuple(notes)
         self.settings = dict(settings or {})
         self.engine = Engine(self.backends, store=store, attempts=attempts)
-        self._prepared: dict[str, str] = {}  # strategy -> the corpus that its index is of
+        # Strategy -> the corpus that its index is of, whether a model might write for it, and whether all is there.
+        self._prepared: dict[str, tuple[str, bool, bool]] = {}
         self._preparing = threading.Lock()
 
     @property
@@ -100,7 +101,8 @@ class Planner:
             on_event: called with the engine's progress while an encoder is at work.
             only: the strategies that will read; those that the router considers when None. What no question needs may
                 wait: embedding a corpus takes minutes.
-            writing: whether a model that writes may be asked, for summaries, say.
+            writing: whether a model that writes may be asked, for summaries of the whole corpus, say. Where every
+                question reads a part of its own, what it needs of them is made, and billed, as it is read.
 
         Returns:
             Names of the strategies that have to wait for such a model.
@@ -117,15 +119,15 @@ class Planner:
     ) -> bool:
         """Whether all that a strategy needs is there now."""
         work: Callable[..., Work[object]] | None = getattr(strategy, "prepare", None)
-        if work is None or self._prepared.get(name) == self.corpus.manifest:
-            return True
+        manifest, written, done = self._prepared.get(name, ("", False, True))
+        if work is None or (manifest == self.corpus.manifest and (done or written or not writing)):
+            return done
         done = True
         start = partial(work, self.corpus, self.models)
         job = Job(f"index for {strategy.name}", start if writing else lambda: without_writing(start()))
         for outcome in self.engine.map([job], on_event=on_event):
             done = outcome.result() is not False
-        if done:
-            self._prepared[name] = self.corpus.manifest
+        self._prepared[name] = (self.corpus.manifest, writing, done)
         return done
 
     def plan(
