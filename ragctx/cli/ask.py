@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragctx.cli.options import Html, Json, StrategyName, settled
+from ragctx.cli.options import Html, Json, Only, StrategyName, settled
 
 if TYPE_CHECKING:
     from ragctx.cli.settings import Settings
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 def ask(
     wanted: Settings,
     question: Annotated[str, typer.Argument(help="The question itself.")],
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", help="Only documents that match, e.g. '*.pdf'; may be given several times."),
-    ] = None,
+    where: Only = None,
     strategy: StrategyName = None,
     html: Html = None,
     as_json: Json = False,
@@ -41,7 +38,8 @@ def ask(
         events = pipeline.stream(asked, budget=wanted.budget, strategy=strategy)
         planned = next(events)
         # Only what will read: an answer that needs no encoder does not wait for one.
-        prepared(pipeline, [planned.decision.strategy] if isinstance(planned, Planned) else None)
+        reading = [planned.decision.strategy] if isinstance(planned, Planned) else None
+        prepared(pipeline, reading, writing=asked.where is None)
         answer = progress.streamed(chain([planned], events), quiet=as_json)
     show(answer, as_json=as_json, data=json.loads(answer.to_json()) if as_json else None, view=terminal.answer)
     save_page(html, question, answer, pages.answer)

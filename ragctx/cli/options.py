@@ -11,6 +11,10 @@ from typing import Annotated, Any, Final, get_type_hints
 import typer
 
 QuestionFile = Annotated[Path, typer.Argument(help="Questions: .jsonl, .json, .csv, .tsv, or .txt with one a line.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--where", help="Only documents that match, e.g. '*.pdf'; may be given several times."),
+]
 Documents = Annotated[
     list[str] | None,
     typer.Option("--documents", "-d", help="File or folder to read; may be given several times.", show_default=False),

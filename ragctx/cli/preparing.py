@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 TOLD = 3
 
 
-def prepared(pipeline: Pipeline, only: Iterable[str] | None = None) -> Pipeline:
+def prepared(pipeline: Pipeline, only: Iterable[str] | None = None, *, writing: bool = True) -> Pipeline:
     """The same pipeline, its indexes current; files that could not be read are told of.
 
     Args:
         pipeline: whose indexes are built.
         only: the strategies that will read; all when None.
+        writing: whether the whole corpus may be summed up for them: a question on a part of it needs no more than that.
     """
     from ragctx.views.progress import embedding
 
     tell_of_unread(pipeline)
     with embedding(len(pipeline.corpus.chunks)) as on_event:
-        pipeline.prepare(on_event, only=only)
+        pipeline.prepare(on_event, only=only, writing=writing)
     return pipeline
 
 

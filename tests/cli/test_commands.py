@@ -18,6 +18,36 @@ def test_index_says_what_it_holds(ragctx, documents):
     assert ragctx("index", "-d", documents, "--json").json["documents"] == 2
 
 
+@pytest.mark.parametrize("text", ["How long is the notice period?", "\u901a\u77e5\u671f\uff1f"])
+def test_plan_takes_a_question_as_it_is(ragctx, documents, reader, text):
+    name = documents.iterdir().__next__().name
+    found = ragctx("plan", text, "-d", documents, "-r", reader(), "--where", name, "--json").json
+    [row] = found["rows"]
+    assert row["question"]["text"] == text
+    assert row["question"]["where"]["documents"] == [name]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["questions.jsonl"], "cannot read the questions in questions.jsonl"),
+        (["my questions.csv"], "cannot read the questions in my questions.csv"),
+        (["deposit"], "a question of one word ends with '?'"),
+    ],
+)
+def test_plan_of_no_file_says_so(ragctx, documents, reader, given, said):
+    done = ragctx("plan", *given, "-d", documents, "-r", reader())
+    assert done.code == 3
+    assert said in done.err
+
+
+def test_what_questions_of_a_file_read_is_in_the_file(ragctx, documents, questions, reader):
+    asked = questions({"question": QUESTION})
+    done = ragctx("plan", asked, "-d", documents, "-r", reader(), "--where", "*.md")
+    assert done.code == 3
+    assert "a field `where` of their own" in done.err
+
+
 def test_plan_calls_no_model_and_shows_what_was_rejected(ragctx, documents, questions, reader):
     asked = questions({"question": QUESTION}, {"question": "Compare the deposit with the price of a hotel room."})
     failing = reader('default = "never"\n[[rule]]\nmatch = ""\nfailure = {kind = "server", message = "called"}\n')
