@@ -64,6 +64,7 @@ def options(said: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, nargs=2, default=(1000, 6000), help="of a row's texts, least and most")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--ways", nargs="+", help="only these strategies, or `retrieve over RETRIEVER`")
+    parser.add_argument("--backwards", action="store_true", help="last portion first, for a second process")
     parser.add_argument(
         "--finished", action="store_true", help="ask nothing: tell of the portions in --kept that every strategy has"
     )
@@ -124,7 +125,9 @@ def _read(
     kept = Kept(wanted.kept, f"{pipeline.models.reader.identity} {wanted.dtype if wanted.model else ''}".strip())
     told: list[Row] = []
     arms = ways(wanted.ways)
-    for questions in batched(in_turns(chosen.questions), wanted.portion):
+    portions = list(batched(in_turns(chosen.questions), wanted.portion))
+    for questions in portions[::-1] if wanted.backwards else portions:
+        kept.refresh()
         if wanted.finished and any(kept.left(part, name, questions) for name in arms):
             continue
         for name, way in arms.items():

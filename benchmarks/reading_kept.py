@@ -23,10 +23,15 @@ class Kept:
 
     def __init__(self, file: Path | None, reader: str) -> None:
         self._file, self._reader = file, reader
-        lines = file.read_text("utf-8").splitlines() if file is not None and file.exists() else []
+        self._known: dict[tuple[str, str, str], Row] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what other processes have finished."""
+        lines = self._file.read_text("utf-8").splitlines() if self._file is not None and self._file.exists() else []
         told = [json.loads(line) for line in lines]
-        mine = [Row(**one["row"]) for one in told if one["reader"] == reader]
-        self._known = {(row.part, row.strategy, row.question): row for row in mine}
+        mine = [Row(**one["row"]) for one in told if one["reader"] == self._reader]
+        self._known |= {(row.part, row.strategy, row.question): row for row in mine}
 
     def of(self, part: str, strategy: str, questions: Iterable[Question]) -> list[Row]:
         """Those that a strategy has of some questions."""
