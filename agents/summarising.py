@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from ragctx.agents import topics
 from ragctx.agents.hierarchical import hierarchical
 from ragctx.agents.incremental import incremental
 from ragctx.agents.summaries import LOST, Summary, Writer
@@ -56,8 +57,8 @@ class Summarise:
     instead of 900 and six. No published score carries over.
 
     Attributes:
-        workflow: "hierarchical" or "incremental". focused: sum up what bears on the question; otherwise everything,
-            and the question is not looked at.
+        workflow: "hierarchical" or "incremental". focused: sum up what bears on the question, where it names anything;
+            otherwise everything: small models asked what texts say of "the whole meeting" reply that they say nothing.
         length: most tokens of the summary; levels below the top have 0.65 times that of the level above.
         part: most tokens of a part, less where the window is small.
         tries: at one summary, the first included. templates: its refusal says that nothing bears on the question.
@@ -139,9 +140,10 @@ class Summarise:
         task = Task(texts(_FILE, _TEXTS), view.manifest)
         extra = f"\n{question.instructions.strip()}" if question.instructions.strip() else ""
         limit = output_tokens(facts, self.length if facts.window is None else min(self.length, facts.window // _SHARE))
-        asked = question.text if self.focused else ""
+        how = replace(self, focused=self.focused and topics.named(question.text))
+        asked = question.text if how.focused else ""
         writer = Writer(facts, task, purse, self.templates, asked, extra, self.tries)
-        return SummaryJob(self, writer, models.of("worker"), max(1, limit))
+        return SummaryJob(how, writer, models.of("worker"), max(1, limit))
 
     def _answer(self, asked: Asked, summary: Summary, cut: Sequence[Portion], view: Corpus, writer: Writer) -> Answer:
         passages = tuple(passage for portion in cut for passage in portion)

@@ -152,6 +152,14 @@ def test_unfocused_never_shows_the_question(corpus: Corpus, replying) -> None:
     assert not any(ASKED.text in message.content for request in reader.requests for message in request.messages)
 
 
+def test_a_question_without_a_topic_leaves_no_way_out(corpus: Corpus, replying) -> None:
+    reader = replying(window=1_000, says=numbered())
+    answer = reader.answer(Summarise(part=300), Question("Please summarize the whole document."), corpus)
+    assert answer.answerable
+    shown = [request.messages[-1].content for request in reader.requests]
+    assert not any("reply only" in prompt or "Please summarize" in prompt for prompt in shown)
+
+
 def test_an_update_over_its_limit_shortens_the_summary_and_is_asked_again(replying) -> None:
     corpus = Corpus.of(clauses(60))
     long = "The clauses concern many matters " + "and many more of them " * 25 + "too."
