@@ -55,7 +55,8 @@ def find(
         models: facts about the models.
     """
     searcher = retriever(chosen)
-    yield from searcher.prepare(corpus, models)
+    if view is corpus or not isinstance(searcher, CostedPreparation):
+        yield from searcher.prepare(corpus, models)  # else it writes for the view alone, as it retrieves
     found = yield from searcher.retrieve(question, corpus, limit, models)
     if isinstance(chosen, str) and (note := meant("retrievers", chosen)[1]):
         found = replace(found, notes=(*found.notes, note))

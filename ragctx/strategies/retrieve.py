@@ -122,7 +122,8 @@ class Retrieve:
         rewriting = line(question, models, self.templates)
         limit, searched = self._candidates(view, models), finding.with_history(question)
         found = finding.find_for_nothing(self.retriever, searched, corpus, view, limit, models)
-        told = found.notes if found else finding.preparing_notes(self.retriever, corpus, models)
+        ahead = finding.preparing_notes(self.retriever, corpus, models) if view is corpus else ()
+        told = found.notes if found else ahead
         notes = (*told, *self._lacking(models))
         prompt = self._typical(filler, view, models) if found is None else self._counted(filler, found, models)
         exact = models.reader.counter.exact and prompt.low == prompt.high
