@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,8 @@ LEAST_KNOWN = 0.5
 """The share of a question's tokens that the vocabulary has to know."""
 _AROUND = 2
 """Special tokens that stand around any text."""
+_KEPT = 4096
+"""Characters of the longest text whose count is kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +56,7 @@ class Words:
 
     def __init__(self, weights: Weights) -> None:
         self._weights, self.name = weights, weights.card.name
+        self._counted = lru_cache(maxsize=8192)(self._count)  # plans count the same chunks for every question
 
     @cached_property
     def tokenizer(self) -> Any:  # noqa: ANN401 - the library has no types
@@ -99,6 +102,9 @@ class Words:
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
+        return self._counted(text) if len(text) <= _KEPT else self._count(text)
+
+    def _count(self, text: str) -> int:
         return len(self.tokenizer.encode(sayable(text), add_special_tokens=False))
 
     def render(self, messages: Sequence[Message]) -> int:
