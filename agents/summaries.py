@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ragctx.corpus.sentences import bounds
 from ragctx.errors import BudgetSpent
@@ -161,9 +162,10 @@ class Writer:
 
     def messages(self, wish: Wish, attempt: int = 0) -> tuple[Message, ...]:
         """The prompt of one try."""
-        values: dict[str, object] = dict(wish.values)
+        values: dict[str, Any] = dict(wish.values)
         words = max(5, int(wish.limit * WORDS * (1 - SHRINK) ** attempt))
-        given = {"question": self.asked, "words": words, "extra": self.extra, "nothing": self.templates.refusal}
+        given: dict[str, Any] = {"question": self.asked, "words": words, "extra": self.extra}
+        given["nothing"] = self.templates.refusal
         return self.task.messages(
             wish.text, wish.passages, first=wish.first,
             **{name: value for name, value in {**given, **values}.items() if self._uses(wish.text, name)},
