@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragctx.attention.vllm.layer import Layer, Step
-from ragctx.attention.vllm.options import Options, configured
+from ragctx.attention.vllm.options import configured
 from ragctx.attention.vllm.report import reported
 from ragctx.attention.vllm.rotary import loaded, rotation_in
 from ragctx.errors import ConfigError
@@ -66,7 +66,8 @@ class SparseImpl:
         if attn_metadata is not None and ours.options is not None:
             if not self.layout:
                 self._look(layer, key, value, kv_cache, attn_metadata)
-                self._stretch(ours.options)
+            if ours.options.dual is not None and ours.rotation is None:
+                self._stretch()
             if ours.serves(partial(self.step, query, kv_cache, attn_metadata, output)):
                 return output
         parent: Any = super()
@@ -93,14 +94,12 @@ class SparseImpl:
         if not self.readable(self.layout, page := cache.shape[2]):
             ours.refused = f"pages of {page} tokens laid out {self.layout}: the kernel reads {self.reads}"
 
-    def _stretch(self, options: Options) -> None:
-        """At the first call: what positions beyond training need. Without our kernel they would be wrong, not slow.
+    def _stretch(self) -> None:
+        """What positions beyond training need, asked for until it is there: without it answers are wrong, not slow.
 
         Raises:
             ConfigError: the layer cannot be served, or the model's positions cannot be stretched.
         """
-        if options.dual is None:
-            return
         if self.ragctx.refused:
             raise ConfigError(f"positions cannot be stretched here: {self.ragctx.refused}; leave out dual")
         self.ragctx.rotation = rotation_in(self._config.to_dict(), loaded())

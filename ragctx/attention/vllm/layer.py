@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ragctx.attention.vllm.batch import dense_index
 from ragctx.attention.vllm.counts import Counts
 from ragctx.attention.vllm.options import Options
+from ragctx.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +82,9 @@ class Layer:
             return self._left(self.refused)
         step = made()
         if not (step.causal and step.extents):
-            return self._left("requests without queries" if step.causal else "attention that is not causal")
+            why = "requests without queries" if step.causal else "attention that is not causal"
+            _allow(options, step, why)
+            return self._left(why)
         with self.counts.clocked("selection", options.clock):
             seen = [] if options.sparse is None else self._evidence(options, step)
             chosen = None if options.sparse is None else options.sparse.index(seen)
@@ -135,3 +138,17 @@ class Layer:
 def _stretched(options: Options, step: Step) -> bool:
     """Whether plain attention over this call would be another one, not only a slower one."""
     return options.dual is not None and any(extent.keys > options.dual.chunk for extent in step.extents)
+
+
+def _allow(options: Options, step: Step, why: str) -> None:
+    """Refuse to leave to vLLM what it would compute at positions that the model was never trained to.
+
+    Raises:
+        ConfigError: the step's longest text is beyond a chunk.
+    """
+    longest = max((extent.keys for extent in step.extents), default=getattr(step.metadata, "max_seq_len", 0))
+    if options.dual is not None and longest > options.dual.chunk:
+        raise ConfigError(
+            f"positions beyond the trained ones do not go with {why}: keep texts to {options.dual.chunk} tokens, "
+            "or leave out dual"
+        )

@@ -14,9 +14,10 @@ pytest.importorskip("torch")
 import torch
 
 from ragctx.attention import BlockIndex, Extent
+from ragctx.attention.positions import DualChunk
 from ragctx.attention.vllm import Counts, Options, check
 from ragctx.attention.vllm.batch import dense_index, extents_of
-from ragctx.attention.vllm.impl import refusal
+from ragctx.attention.vllm.impl import SparseImpl, refusal
 from ragctx.attention.vllm.layer import Layer, Step
 from ragctx.attention.vllm.options import configured
 from ragctx.attention.vllm.plugin import BACKENDS
@@ -143,6 +144,43 @@ def test_a_refused_layer_makes_no_step_and_says_why_once(caplog):
         assert not layer.serves(lambda: pytest.fail("made"))
     assert layer.counts.dense == {"a test's own reason": 3}
     assert caplog.text.count("layer 7 stays dense: a test's own reason") == 1
+
+
+def test_beyond_a_chunk_nothing_is_left_to_plain_attention():
+    layer = Layer(Options(dual=DualChunk(192, 64)), "", heads=2, scale=1.0)
+    for step in (_step([Extent(300, 300)], [], causal=False), _step([], [])):
+        step.metadata.max_seq_len = 300
+        with pytest.raises(ConfigError, match="keep texts to 192 tokens, or leave out dual"):
+            layer.serves(lambda step=step: step)
+    assert not layer.serves(lambda: _step([Extent(192, 192)], [], causal=False))
+    assert sum(layer.counts.dense.values()) == 1
+
+
+class _Stock:
+    def forward(self, *given, **options):
+        return "stock"
+
+
+class _Unserved(SparseImpl, _Stock):
+    """A layer that was refused as it was made, or in whose process no rotary module is found."""
+
+    def __init__(self, options, refused):
+        self.ragctx, self.layout = Layer(options, refused, 2, 1.0), ""
+        self._config = SimpleNamespace(to_dict=lambda: {"head_dim": 8, "rope_theta": 10000.0})
+
+    def _look(self, *given):
+        self.layout = "unread"
+
+
+@pytest.mark.parametrize(("refused", "why"), [("a sliding window", "a sliding window; leave out dual"), ("", "turns")])
+def test_positions_that_cannot_be_stretched_fail_at_every_call(monkeypatch, refused, why):
+    monkeypatch.setattr("ragctx.attention.vllm.impl.loaded", list)
+    given = [None] * 4 + ["cache", "metadata", "output"]
+    layer = _Unserved(Options(dual=DualChunk(192, 64)), refused)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=why):
+            layer.forward(*given)
+    assert _Unserved(Options(sparse=_Keep()), "a sliding window").forward(*given) == "stock"
 
 
 def test_without_options_of_ours_nothing_is_counted():
