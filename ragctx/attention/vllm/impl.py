@@ -127,6 +127,11 @@ def extents_in(metadata: Any) -> tuple[Extent, ...]:
     return tuple(getattr(metadata, "extents", ()))
 
 
+def prompts_in(metadata: Any) -> tuple[bool, ...]:
+    """Likewise, which requests read their prompt."""
+    return tuple(getattr(metadata, "prompts", ()))
+
+
 def _layout(key: torch.Tensor, value: torch.Tensor, cache: torch.Tensor, metadata: Any) -> str:
     """How the cache is laid out, told from the step's last token, which was written to it just now."""
     from ragctx.attention.kernels.triton.pages import probed

@@ -36,6 +36,7 @@ class Step:
         kernel: ours.
         metadata: vLLM's own of the step, the same for every layer.
         causal: whether a token sees itself and what stands before it.
+        prompts: which requests read their prompt, as against writing; none where nobody tells.
     """
 
     query: torch.Tensor
@@ -46,6 +47,7 @@ class Step:
     kernel: Callable[..., Attended]
     metadata: Any
     causal: bool
+    prompts: tuple[bool, ...] = ()
 
 
 @dataclass(slots=True)
@@ -111,7 +113,8 @@ class Layer:
         seen, at = [], 0
         for request, extent in enumerate(step.extents):
             query = step.query[at : at + extent.queries]
-            own = Evidence(extent, query, step.keys(request), self.number, self.scale)
+            prompt = bool(step.prompts and step.prompts[request])
+            own = Evidence(extent, query, step.keys(request), self.number, self.scale, prompt)
             if options.dual and self.rotation:  # below a chunk too, or what rows see would depend on the cut
                 own = shown(own, options.dual, self.rotation)
             seen.append(own)

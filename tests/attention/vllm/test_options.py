@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from importlib.metadata import entry_points
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ import torch
 from ragctx.attention import BlockIndex, Extent
 from ragctx.attention.positions import DualChunk
 from ragctx.attention.vllm import Counts, Options, check
-from ragctx.attention.vllm.batch import dense_index, extents_of
+from ragctx.attention.vllm.batch import dense_index, extents_of, prompts_of
 from ragctx.attention.vllm.impl import SparseImpl, refusal
 from ragctx.attention.vllm.layer import Layer, Step
 from ragctx.attention.vllm.options import configured
@@ -129,6 +130,16 @@ def test_a_layer_serves_what_it_can_and_counts_the_rest_by_reason():
     assert sum(layer.counts.dense.values()) == 3
     assert len(layer.counts.dense) == 3
     assert layer.counts.density == called[0].density < 1
+
+
+def test_a_policy_is_told_which_requests_read_their_prompt():
+    told = []
+    policy = SimpleNamespace(index=lambda seen: told.append([each.prompt for each in seen]))
+    layer, extents = Layer(Options(sparse=policy), "", heads=2, scale=1.0), (Extent(1, 700), Extent(1, 513))
+    prompts = prompts_of(torch.tensor([False, True, False]), extents)
+    assert not layer.serves(lambda: replace(_step(extents, []), prompts=prompts))
+    assert not layer.serves(lambda: _step(extents, []))
+    assert told == [[False, True], [False, False]]
 
 
 def test_own_dense_attention_is_no_sparse_call():
