@@ -34,8 +34,9 @@ def test_an_entry_is_a_policy_or_a_mapping_and_nothing_else():
         Options.of({"sparce": "auto"})
     with pytest.raises(ConfigError, match="stock or own"):
         Options.of({"dense": "fast"})
-    with pytest.raises(ConfigError, match="threads"):
-        Options.of({"threads": -1})
+    for wrong in ({"threads": -1}, {"threads": "4"}, {"threads": True}, {"clock": "no"}, {"report": 5}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            Options.of(wrong)
 
 
 def test_fingerprints_tell_policies_apart():
