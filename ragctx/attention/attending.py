@@ -62,7 +62,14 @@ class Attending:
         return self.dual is not None and keys > self.dual.chunk
 
     def __call__(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, layer: int = 0, scale: float = 0.0
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        *,
+        layer: int = 0,
+        scale: float = 0.0,
+        prompt: bool = False,
     ) -> torch.Tensor | None:
         """A sequence's last queries over all its keys; None where the caller shall attend densely itself.
 
@@ -72,9 +79,10 @@ class Attending:
             value: likewise.
             layer: number of the layer.
             scale: of the scores; 1 / sqrt(width) by default.
+            prompt: whether the queries are surely a prompt's; a single one is else taken for a step.
         """
         extent = Extent(len(query), len(key))
-        index = self._index(extent, query, key, layer, scale)
+        index = self._index(self._seen(extent, query, key, layer, scale, prompt)) if self.sparse else None
         if index is None and not self.needed(extent.keys) and not (self.own and _compiled(query)):
             self.counts.dense["the policy does not cover it"] += 1
             return None
@@ -83,21 +91,18 @@ class Attending:
         self.counts.took(index)
         return found.output
 
-    def _index(
-        self, extent: Extent, query: torch.Tensor, key: torch.Tensor, layer: int, scale: float
-    ) -> BlockIndex | None:
-        if self.sparse is None:
-            return None
-        seen = self._seen(extent, query, key, layer, scale)
-        index = self.sparse.index([seen])
+    def _index(self, seen: Evidence) -> BlockIndex | None:
+        index = self.sparse.index([seen]) if self.sparse else None
         if index is not None:
             self.counts.measure([seen], index, self.measure)
         return index
 
-    def _seen(self, extent: Extent, query: torch.Tensor, key: torch.Tensor, layer: int, scale: float) -> Evidence:
+    def _seen(
+        self, extent: Extent, query: torch.Tensor, key: torch.Tensor, layer: int, scale: float, prompt: bool
+    ) -> Evidence:
         from ragctx.attention.selection.evidence import Evidence, Tensors
 
-        seen = Evidence(extent, query, Tensors(key), layer, scale)
+        seen = Evidence(extent, query, Tensors(key), layer, scale, prompt)
         if self.dual is not None and self.rotation is not None:
             return shown(seen, self.dual, self.rotation)
         return seen

@@ -10,6 +10,7 @@ This module imports torch; it is imported at the first request, never before.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,7 +35,7 @@ class Part:
 
     With `causal`, keys and queries are the same tokens and each sees itself and what stands before it. The keys
     `before` come first, wherever they stand in the buffer. With `one`, the keys are one sequence, the queries its last
-    tokens, and the mask says no more than that.
+    tokens, and the mask says no more than that. A `prompt` is read, were it a single token; else one token is a step.
     """
 
     rows: tuple[int, int]
@@ -43,6 +44,7 @@ class Part:
     causal: bool = False
     before: tuple[int, int] = (0, 0)
     one: bool = False
+    prompt: bool = False
 
     def seen(self, buffer: torch.Tensor) -> torch.Tensor:
         """The keys, or values, that the queries look at."""
@@ -55,9 +57,9 @@ class Part:
     def of_one(cls, start: int, begin: int, end: int) -> Part:
         """Tokens `begin` to `end` of the one sequence whose first slot is `start`."""
         if begin == 0:
-            return cls((0, end), (start, start + end), causal=True, one=True)
+            return cls((0, end), (start, start + end), causal=True, one=True, prompt=True)
         mask = torch.ones(end - begin, end, dtype=torch.bool).tril(begin)
-        return cls((0, end - begin), (start, start + end), mask, one=True)
+        return cls((0, end - begin), (start, start + end), mask, one=True, prompt=True)
 
 
 class Laid(NamedTuple):
@@ -155,7 +157,8 @@ def _attend(
     outputs = []
     for part in _now.parts:
         states = query[:, :, slice(*part.rows)], part.seen(key), part.seen(value)
-        own = _sparsely(*states, layer, scaling) if part.one and _now.attending is not None else None
+        told = {"layer": layer, "scale": scaling or 0.0, "prompt": part.prompt}
+        own = _sparsely(*states, told) if part.one and _now.attending is not None else None
         outputs.append(_plainly(part, *states, scaling) if own is None else own)
     joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
     return joined.transpose(1, 2).contiguous(), None
@@ -177,11 +180,11 @@ def _plainly(
 
 
 def _sparsely(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layer: int, scaling: float | None
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, told: Mapping[str, Any]
 ) -> torch.Tensor | None:
     """By the reader's policy; None where that does not cover this sequence."""
     states = (each[0].transpose(0, 1) for each in (query, key, value))
-    output: torch.Tensor | None = _now.attending(*states, layer=layer, scale=scaling or 0.0)
+    output: torch.Tensor | None = _now.attending(*states, **told)
     return None if output is None else output.transpose(0, 1)[None]
 
 

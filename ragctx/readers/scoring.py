@@ -83,9 +83,9 @@ class _Piece:
         run = self.run
         rows, keys, seen = (row, row + len(self)), (run.slot, run.slot + self.end), run.position + self.begin
         if not seen:
-            return Part(rows, keys, causal=True, one=True)
+            return Part(rows, keys, causal=True, one=True, prompt=True)
         mask = torch.ones(len(self), seen + len(self), dtype=torch.bool).tril(seen)
-        return Part(rows, keys, mask, before=run.before, one=True)
+        return Part(rows, keys, mask, before=run.before, one=True, prompt=True)
 
 
 def score(

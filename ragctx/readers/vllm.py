@@ -27,7 +27,7 @@ from ragctx.readers.text_stream import TextStream
 from ragctx.readers.turns import turn
 from ragctx.readers.vllm_loading import Setup
 from ragctx.readers.vllm_positions import Stretched
-from ragctx.readers.vllm_speed import measure
+from ragctx.readers.vllm_speed import measure as timed
 from ragctx.readers.writing import Writing
 from ragctx.speeds import Pace
 from ragctx.types import Prices
@@ -59,6 +59,8 @@ class VLLMReader:
             "sharp-dual:4" likewise with YaRN's temperature, "yarn:4" by YaRN alone; empty leaves positions as they are.
         loops: False ends a text that has begun to repeat itself (`finish="loop"`) and keeps the first copy.
         clock: count the CPU time of selection and attention (`counts`).
+        measure: have one query of every so many tiles of 64 computed densely too, and count the share of attention that
+            the policy keeps in each layer (`counts`); 0 measures nothing.
         prices: what a token costs you, if it does.
 
     Raises:
@@ -86,18 +88,20 @@ class VLLMReader:
         positions: str = "",
         loops: bool = False,
         clock: bool = False,
+        measure: int = 0,
         prices: Prices | None = None,
     ) -> None:
         if dtype not in memories.BYTES:
             raise ConfigError(f"unknown dtype {dtype!r} for vllm: {' or '.join(memories.BYTES)}")
+        _positive(batch=batch, chunk=chunk, window=window, memory=memory)
         self._checkpoint: Checkpoint = find(name)
         self._counter = TokenizerCounter(self._checkpoint.folder, f"tokenizer of {name}")
         stretched = Stretched.of(positions, self._checkpoint.folder)
         wanted = window or stretched.window or self._checkpoint.window
         if not wanted:
             raise ConfigError(f"{name} does not tell its window: give window=TOKENS")
-        told = {"sparse": sparse, "dense": dense, "threads": threads or 0, "clock": clock, "dual": stretched.dual}
-        self._options = Options.of(told)
+        told = {"sparse": sparse, "dense": dense, "threads": threads or 0, "clock": clock, "measure": measure}
+        self._options = Options.of(told | {"dual": stretched.dual})
         overrides = stretched.overrides
         self._setup = Setup(self._checkpoint.folder, dtype, wanted, 0, batch, chunk, threads, overrides)
         self._positions, self._memory, self.batch = positions, memory or 0, batch
@@ -218,8 +222,10 @@ class VLLMReader:
 
     def _measure(self, engine: Engine) -> None:
         if self.facts.speed is None:
-            self._pace.measured(measure(engine, self._setup.window))
+            self._pace.measured(timed(engine, self._setup.window))
             self.facts = replace(self.facts, speed=self._pace.speed)
+            if not self._options.plain:
+                engine.switch(self._options)  # counts anew: the tiny run was no question
 
     def _identify(self) -> None:
         loops = ":loops" if self._loops else ""
@@ -230,6 +236,12 @@ class VLLMReader:
         if self._pace.key != key:
             self._pace = Pace.of(key)
         self.facts = replace(self.facts, identity=identity, speed=self._pace.speed)
+
+
+def _positive(**given: int | None) -> None:
+    for name, value in given.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ConfigError(f"{name}={value!r} for vllm: give a whole number from 1, or leave it out")
 
 
 def missing(model: str) -> str:

@@ -116,14 +116,18 @@ def _head(path: Path) -> dict[str, Any]:
 
 def free() -> int:
     """Bytes of memory that a new process may take: what the machine has available, within a container's limit."""
-    available = _meminfo()
-    folder = Path("/sys/fs/cgroup")
+    return min([_meminfo(), *_within(Path("/sys/fs/cgroup"))])
+
+
+def _within(folder: Path) -> list[int]:
+    """What a container's limit leaves, where there is one. Files that were read and may be dropped take nothing."""
     try:
-        limit = (folder / "memory.max").read_text().strip()
+        limit = int((folder / "memory.max").read_text())
         used = int((folder / "memory.current").read_text())
-    except (OSError, ValueError):
-        return available
-    return available if limit == "max" else min(available, int(limit) - used)
+        told = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # "max" is no limit
+        return []
+    return [max(0, limit - used + int(told.get("inactive_file", 0)))]
 
 
 def _meminfo() -> int:

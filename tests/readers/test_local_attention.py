@@ -189,6 +189,20 @@ def test_a_policy_answers_alike_with_and_without_what_is_kept(checkpoint):
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)
 
 
+def test_a_prompt_whose_last_chunk_is_one_token_is_no_step(checkpoint):
+    policy = {
+        "rule": "streaming", "gate": 128, "sinks": 64, "local": 64, "dense_layers": 0,
+        "decode": {"rule": "streaming", "sinks": 0, "local": 0},
+    }  # fmt: skip
+    reader = open_model(f"local:{checkpoint}", sparse=policy, chunk=256)
+    several = (request(words(count, 6), tokens=1) for count in range(200, 500))
+    asked = next(one for one in several if reader.facts.counter.render(one.messages) % 256 == 1)
+    [reply] = reader.serve([asked], lambda i, text: None)
+    chunks = reply.prompt_tokens // 256
+    assert reader.counts.sparse + reader.counts.own == 3 * chunks, "whole chunks, in each layer"
+    assert reader.counts.dense == {"the policy does not cover it": 3}
+
+
 def test_policies_are_other_models(checkpoint):
     options = [{}, {"sparse": Keeps()}, {"sparse": Keeps(each=4)}, {"sparse": Keeps(), "positions": "dual:2"}]
     readers = [open_model(f"local:{checkpoint}", **given) for given in options]

@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 
 from ragctx.errors import ConfigError, LimitError, MissingExtra, UnknownName
 from ragctx.readers import missing, open_model
-from ragctx.readers.vllm_memory import BASE, PAGE, DoesNotHold, Footprint, free, parameters
+from ragctx.readers.vllm_memory import BASE, PAGE, DoesNotHold, Footprint, _within, free, parameters
 from ragctx.readers.vllm_params import prompt, seed
 from ragctx.work import Generate, Message, Sampling
 
@@ -67,6 +67,17 @@ def test_free_memory_is_a_number_of_this_machine():
     assert 1 << 20 < free() < 1 << 50
 
 
+def test_a_containers_limit_counts_and_files_it_has_read_do_not(tmp_path):
+    def told(limit):
+        for name, text in (("max", limit), ("current", "900\n"), ("stat", "anon 400\nfile 500\ninactive_file 300\n")):
+            (tmp_path / f"memory.{name}").write_text(text)
+        return _within(tmp_path)
+
+    assert told("1000\n") == [400]
+    assert told("500\n") == [0]
+    assert told("max\n") == _within(tmp_path / "none") == []
+
+
 def test_a_reader_that_cannot_hold_its_window_does_not_open(checkpoint):
     with pytest.raises(DoesNotHold, match="set window="):
         open_model(f"vllm:{checkpoint}", sparse="off", memory=1 << 18)
@@ -104,6 +115,11 @@ def test_options_that_are_wrong(checkpoint):
         ({"dense": "fast"}, "stock or own"),
         ({"spars": "off"}, "no option spars: it has"),
         ({"threads": -1}, "threads"),
+        ({"measure": -1}, "measure=-1: give a number of tiles"),
+        ({"batch": 0}, "batch=0 for vllm: give a whole number from 1"),
+        ({"chunk": "2k"}, "chunk='2k'"),
+        ({"window": -5}, "window=-5"),
+        ({"memory": 0}, "memory=0"),
     ):
         with pytest.raises(ConfigError, match=told):
             open_model(f"vllm:{checkpoint}", **options)

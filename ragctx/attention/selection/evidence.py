@@ -109,6 +109,7 @@ class Evidence:
         extent: which positions are queries and keys.
         query: [queries, heads, width], rotated. keys: all up to the last query, rotated.
         layer: number of the layer, from 0. scale: of the scores; 0 is 1 / sqrt(width).
+        prompt: whether queries are surely of a prompt; a single one may else be a step of writing.
 
     Example:
         >>> import torch
@@ -122,6 +123,7 @@ class Evidence:
     keys: Keys
     layer: int = 0
     scale: float = 0.0
+    prompt: bool = False
 
     @property
     def kv_heads(self) -> int:

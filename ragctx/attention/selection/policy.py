@@ -23,14 +23,15 @@ class Sparsity:
     """A policy of sparse attention.
 
     Only whole tiles are sparse. A tile that a chunk's border cuts and the last rows of a chunk see everything, so what
-    a cut changes is that some rows see more: none ever sees less for how a prompt was cut into chunks.
+    a cut changes is that some rows see more: none ever sees less for how a prompt was cut into chunks. That holds for a
+    prompt's single last query too, where whoever calls tells it from a step (`Evidence.prompt`).
 
     Attributes:
         rule: which tiles are seen. sinks: tokens at the beginning, and local: before each tile, that always are.
         gate: tokens at the beginning of a sequence that are computed densely; a sequence as short is dense altogether.
         dense_layers: how many first layers are dense.
         last_rows: queries at a chunk's end that see everything.
-        decode: the rule of single queries behind a sequence; they see everything where there is none.
+        decode: the rule of steps, single queries behind a sequence; they see everything where there is none.
 
     Raises:
         ConfigError: a number below zero, or none.
@@ -112,7 +113,7 @@ class Sparsity:
 
     def _mask(self, seen: Evidence) -> Mask | None:
         extent = seen.extent
-        if extent.queries == 1:
+        if extent.queries == 1 and not seen.prompt:
             return self._rows(self.decode, seen) if self.decode and extent.keys > self.gate else None
         begin = -(-max(extent.first, self.gate) // BLOCK) * BLOCK
         end = (extent.keys - self.last_rows) // BLOCK * BLOCK

@@ -36,6 +36,21 @@ def extents_of(starts: torch.Tensor, lengths: torch.Tensor) -> tuple[Extent, ...
     return tuple(Extent(q, n) for q, n in pairs) if all(1 <= q <= n for q, n in pairs) else ()
 
 
+def prompts_of(prefilling: torch.Tensor | None, extents: tuple[Extent, ...]) -> tuple[bool, ...]:
+    """Which requests of a step still read their prompt; those of several queries, where vLLM does not tell.
+
+    Example:
+        >>> import torch
+        >>> prompts_of(None, (Extent(1, 61), Extent(255, 451)))
+        (False, True)
+        >>> prompts_of(torch.tensor([True, True]), (Extent(1, 61), Extent(255, 451)))
+        (True, True)
+    """
+    if prefilling is None:
+        return tuple(extent.queries > 1 for extent in extents)
+    return tuple(prefilling.tolist()[: len(extents)])
+
+
 def dense_index(metadata: Any, extents: tuple[Extent, ...], heads: int) -> BlockIndex:  # noqa: ANN401 - vLLM's own
     """The index of everything, made once a step and kept in its metadata for the layers that follow."""
     kept: dict[int, BlockIndex] = vars(metadata).setdefault("ragctx_dense", {})

@@ -20,8 +20,8 @@ from ragctx.attention.extents import BLOCK
 from ragctx.attention.kernels import cpu as kernel
 from ragctx.attention.kernels.cpu import Pages
 from ragctx.attention.selection.evidence import PagedKeys
-from ragctx.attention.vllm.batch import extents_of
-from ragctx.attention.vllm.impl import SparseImpl, extents_in
+from ragctx.attention.vllm.batch import extents_of, prompts_of
+from ragctx.attention.vllm.impl import SparseImpl, extents_in, prompts_in
 from ragctx.attention.vllm.layer import Step
 from ragctx.attention.vllm.report import noted
 from ragctx.errors import ConfigError
@@ -44,10 +44,11 @@ class SparseCPUBackend(CPUAttentionBackend):  # type: ignore[misc]  # vLLM has n
 class SparseCPUBuilder(CPUAttentionMetadataBuilder):  # type: ignore[misc]
     """Adds to a step's metadata what of each request is computed, once for all layers."""
 
-    def build(self, *args: Any, **kwargs: Any) -> Any:
-        """The parent's metadata, with `extents`."""
-        metadata = super().build(*args, **kwargs)
+    def build(self, common_prefix_len: int, common_attn_metadata: Any, fast_build: bool = False) -> Any:
+        """The parent's metadata, with `extents` and `prompts`."""
+        metadata = super().build(common_prefix_len, common_attn_metadata, fast_build)
         metadata.extents = extents_of(metadata.query_start_loc, metadata.seq_lens)
+        metadata.prompts = prompts_of(common_attn_metadata.is_prefilling, metadata.extents)
         noted()
         return metadata
 
@@ -79,4 +80,5 @@ class SparseCPUImpl(SparseImpl, CPUAttentionBackendImpl):  # type: ignore[misc]
         def keys(request: int) -> PagedKeys:
             return PagedKeys(pages, request, extents[request].keys, self.ragctx.summaries)
 
-        return Step(query[:tokens], output[:tokens], extents, pages, keys, attend, metadata, causal)
+        rows = query[:tokens], output[:tokens]
+        return Step(*rows, extents, pages, keys, attend, metadata, causal, prompts_in(metadata))

@@ -22,8 +22,8 @@ from ragctx.attention.extents import BLOCK, Extent
 from ragctx.attention.kernels import triton as kernel
 from ragctx.attention.kernels.triton import LAYOUTS, Paged
 from ragctx.attention.selection.evidence import TensorKeys
-from ragctx.attention.vllm.batch import extents_of
-from ragctx.attention.vllm.impl import SparseImpl, extents_in
+from ragctx.attention.vllm.batch import extents_of, prompts_of
+from ragctx.attention.vllm.impl import SparseImpl, extents_in, prompts_in
 from ragctx.attention.vllm.layer import Step
 from ragctx.attention.vllm.report import noted
 
@@ -56,11 +56,12 @@ class SparseFlashBuilder(FlashAttentionMetadataBuilder):  # type: ignore[misc]
     _cudagraph_support = AttentionCGSupport.NEVER
 
     def build(self, common_prefix_len: int, common_attn_metadata: Any, fast_build: bool = False) -> Any:
-        """The parent's metadata, with `extents`."""
+        """The parent's metadata, with `extents` and `prompts`."""
         metadata = super().build(common_prefix_len, common_attn_metadata, fast_build)
         requests, lengths = common_attn_metadata.num_reqs, common_attn_metadata.seq_lens_cpu_upper_bound
         starts = common_attn_metadata.query_start_loc_cpu[: requests + 1]
         metadata.extents = () if lengths is None else extents_of(starts, lengths[:requests])
+        metadata.prompts = prompts_of(common_attn_metadata.is_prefilling, metadata.extents)
         noted()
         return metadata
 
@@ -85,7 +86,8 @@ class SparseFlashImpl(SparseImpl, FlashAttentionImpl):  # type: ignore[misc]
         tokens, extents = metadata.num_actual_tokens, extents_in(metadata)
         paged, causal = Paged.of(cache, metadata.block_table, self.layout), metadata.causal is True
         keys = partial(_keys, paged, extents)
-        return Step(query[:tokens], output[:tokens], extents, paged, keys, kernel.attend, metadata, causal)
+        rows = query[:tokens], output[:tokens]
+        return Step(*rows, extents, paged, keys, kernel.attend, metadata, causal, prompts_in(metadata))
 
 
 def _keys(paged: Paged, extents: tuple[Extent, ...], request: int) -> TensorKeys:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragctx.attention.vllm.layer import Layer, Step
-from ragctx.attention.vllm.options import Options, configured
+from ragctx.attention.vllm.options import configured
 from ragctx.attention.vllm.report import reported
 from ragctx.attention.vllm.rotary import loaded, rotation_in
 from ragctx.errors import ConfigError
@@ -67,7 +67,8 @@ class SparseImpl:
             ours.summaries.written(attn_metadata.slot_mapping)  # whoever attends: its tiles are other ones now
             if not self.layout:
                 self._look(layer, key, value, kv_cache, attn_metadata)
-                self._stretch(ours.options)
+            if ours.options.dual is not None and ours.rotation is None:
+                self._stretch()
             if ours.serves(partial(self.step, query, kv_cache, attn_metadata, output)):
                 return output
         parent: Any = super()
@@ -94,14 +95,12 @@ class SparseImpl:
         if not self.readable(self.layout, page := cache.shape[2]):
             ours.refused = f"pages of {page} tokens laid out {self.layout}: the kernel reads {self.reads}"
 
-    def _stretch(self, options: Options) -> None:
-        """At the first call: what positions beyond training need. Without our kernel they would be wrong, not slow.
+    def _stretch(self) -> None:
+        """What positions beyond training need, asked for until it is there: without it answers are wrong, not slow.
 
         Raises:
             ConfigError: the layer cannot be served, or the model's positions cannot be stretched.
         """
-        if options.dual is None:
-            return
         if self.ragctx.refused:
             raise ConfigError(f"positions cannot be stretched here: {self.ragctx.refused}; leave out dual")
         self.ragctx.rotation = rotation_in(self._config.to_dict(), loaded())
@@ -127,6 +126,11 @@ def refusal(impl: Any, config: Any) -> str:
 def extents_in(metadata: Any) -> tuple[Extent, ...]:
     """What our builder put into a step's metadata; nothing where another builder made it."""
     return tuple(getattr(metadata, "extents", ()))
+
+
+def prompts_in(metadata: Any) -> tuple[bool, ...]:
+    """Likewise, which requests read their prompt."""
+    return tuple(getattr(metadata, "prompts", ()))
 
 
 def _layout(key: torch.Tensor, value: torch.Tensor, cache: torch.Tensor, metadata: Any) -> str:

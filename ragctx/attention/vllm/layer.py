@@ -11,6 +11,7 @@ from ragctx.attention.selection.summaries import Summaries
 from ragctx.attention.vllm.batch import dense_index
 from ragctx.attention.vllm.counts import Counts
 from ragctx.attention.vllm.options import Options
+from ragctx.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +37,7 @@ class Step:
         kernel: ours.
         metadata: vLLM's own of the step, the same for every layer.
         causal: whether a token sees itself and what stands before it.
+        prompts: which requests read their prompt, as against writing; none where nobody tells.
     """
 
     query: torch.Tensor
@@ -46,6 +48,7 @@ class Step:
     kernel: Callable[..., Attended]
     metadata: Any
     causal: bool
+    prompts: tuple[bool, ...] = ()
 
 
 @dataclass(slots=True)
@@ -84,7 +87,9 @@ class Layer:
             return self._left(self.refused)
         step = made()
         if not (step.causal and step.extents):
-            return self._left("requests without queries" if step.causal else "attention that is not causal")
+            why = "requests without queries" if step.causal else "attention that is not causal"
+            _allow(options, step, why)
+            return self._left(why)
         with self.counts.clocked("selection", options.clock):
             seen = [] if options.sparse is None else self._evidence(options, step)
             chosen = None if options.sparse is None else options.sparse.index(seen)
@@ -111,7 +116,8 @@ class Layer:
         seen, at = [], 0
         for request, extent in enumerate(step.extents):
             query = step.query[at : at + extent.queries]
-            own = Evidence(extent, query, step.keys(request), self.number, self.scale)
+            prompt = bool(step.prompts and step.prompts[request])
+            own = Evidence(extent, query, step.keys(request), self.number, self.scale, prompt)
             if options.dual and self.rotation:  # below a chunk too, or what rows see would depend on the cut
                 own = shown(own, options.dual, self.rotation)
             seen.append(own)
@@ -138,3 +144,17 @@ class Layer:
 def _stretched(options: Options, step: Step) -> bool:
     """Whether plain attention over this call would be another one, not only a slower one."""
     return options.dual is not None and any(extent.keys > options.dual.chunk for extent in step.extents)
+
+
+def _allow(options: Options, step: Step, why: str) -> None:
+    """Refuse to leave to vLLM what it would compute at positions that the model was never trained to.
+
+    Raises:
+        ConfigError: the step's longest text is beyond a chunk.
+    """
+    longest = max((extent.keys for extent in step.extents), default=getattr(step.metadata, "max_seq_len", 0))
+    if options.dual is not None and longest > options.dual.chunk:
+        raise ConfigError(
+            f"positions beyond the trained ones do not go with {why}: keep texts to {options.dual.chunk} tokens, "
+            "or leave out dual"
+        )

@@ -46,8 +46,10 @@ class Options:
     def __post_init__(self) -> None:
         if self.dense not in _DENSE:
             raise ConfigError(f"dense attention is {' or '.join(_DENSE)}, not {self.dense!r}")
-        if self.threads < 0:
-            raise ConfigError(f"{self.threads} threads: give a number from 1, or 0 for as many as torch has")
+        if not isinstance(self.threads, int) or isinstance(self.threads, bool) or self.threads < 0:
+            raise ConfigError(f"{self.threads!r} threads: give a number from 1, or 0 for as many as torch has")
+        if not isinstance(self.clock, bool) or not isinstance(self.report, str):
+            raise ConfigError(f"clock={self.clock!r}, report={self.report!r}: give true or false, and a file's path")
         if not isinstance(self.measure, int) or isinstance(self.measure, bool) or self.measure < 0:
             raise ConfigError(f"measure={self.measure!r}: give a number of tiles from 1, or 0 to measure nothing")
 

@@ -69,6 +69,21 @@ def test_scores_far_apart_and_all_alike(attend, dtype, calls, apart):
 
 
 @pytest.mark.parametrize(("attend", "dtype"), KERNELS)
+def test_what_is_no_number_reaches_everyone_who_sees_it_and_nobody_else(attend, dtype, calls):
+    """A model that has gone wrong shows as NaN, on every machine, and not as fluent numbers."""
+    call = calls("pairs", dtype)
+    keys, query = call.rows.keys[0].clone(), call.query.clone()
+    keys[150, 0, 3], query[7, 3] = torch.nan, torch.nan
+    found = attend(query, Rows([keys], call.rows.values), call.index)
+    wrong = torch.zeros(query.shape[:2], dtype=torch.bool)
+    wrong[150 - 130 :, :2] = True  # 70 queries behind 130 keys; two heads of the first group
+    wrong[7, 3] = True
+    assert torch.equal(found.output.isnan().all(-1), wrong)
+    assert torch.equal(found.output.isnan().any(-1), wrong)
+    assert torch.equal(found.lse.isnan(), wrong)
+
+
+@pytest.mark.parametrize(("attend", "dtype"), KERNELS)
 def test_hopeless_scores_still_make_numbers(attend, dtype, calls):
     """The diagonal is in every row, so no row is empty, however little its keys score."""
     call = calls("pairs", dtype)

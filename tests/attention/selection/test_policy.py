@@ -92,6 +92,11 @@ def test_steps_have_a_rule_of_their_own(row, policy, shown):
     assert {0, 22, 23} <= set(index.row(0, 0, 0).tolist())
 
 
+def test_a_prompts_last_query_alone_is_no_step(row, policy, shown):
+    made = policy(PLAIN | {"decode": {"rule": row.name} | row.small})
+    assert made.index([replace(shown(1500, 1499), prompt=True)]) is None
+
+
 def test_requests_may_change_places(row, policy, shown):
     made = policy(PLAIN | {"rule": row.name} | row.small)
     seen = [shown(600, seed=1), shown(90, seed=2), shown(900, 192, seed=3)]

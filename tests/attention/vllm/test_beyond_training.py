@@ -53,3 +53,15 @@ def test_in_bfloat16_our_dense_attention_is_vllms_too(checkpoint, opened):
     assert sum(differences) / len(differences) < 0.02
     assert max(differences) < 0.3
     reader.close()
+
+
+def test_the_first_question_is_counted_alone_and_its_kept_mass_measured(short, opened, ask, prompt):
+    policy = {"rule": "streaming", "gate": 64, "sinks": 64, "local": 64, "dense_layers": 1}
+    reader = opened(short, window=1024, sparse=policy, dtype="float32", chunk=512, measure=2)
+    reader.serve([ask(prompt(700), max_tokens=1)], lambda i, text: None)
+    counts = reader.counts
+    steps = sum(counts.dense.values()) + counts.sparse + counts.own
+    assert steps == 3 * 2, "two chunks in three layers"
+    assert set(counts.masses.figures()) == {1, 2}
+    assert 0 < counts.masses.all.mean < 1
+    reader.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from importlib.metadata import entry_points
 from types import SimpleNamespace
 
@@ -14,9 +15,10 @@ pytest.importorskip("torch")
 import torch
 
 from ragctx.attention import BlockIndex, Extent
+from ragctx.attention.positions import DualChunk
 from ragctx.attention.vllm import Counts, Options, check
-from ragctx.attention.vllm.batch import dense_index, extents_of
-from ragctx.attention.vllm.impl import refusal
+from ragctx.attention.vllm.batch import dense_index, extents_of, prompts_of
+from ragctx.attention.vllm.impl import SparseImpl, refusal
 from ragctx.attention.vllm.layer import Layer, Step
 from ragctx.attention.vllm.options import configured
 from ragctx.attention.vllm.plugin import BACKENDS
@@ -32,8 +34,9 @@ def test_an_entry_is_a_policy_or_a_mapping_and_nothing_else():
         Options.of({"sparce": "auto"})
     with pytest.raises(ConfigError, match="stock or own"):
         Options.of({"dense": "fast"})
-    with pytest.raises(ConfigError, match="threads"):
-        Options.of({"threads": -1})
+    for wrong in ({"threads": -1}, {"threads": "4"}, {"threads": True}, {"clock": "no"}, {"report": 5}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            Options.of(wrong)
 
 
 def test_fingerprints_tell_policies_apart():
@@ -130,6 +133,16 @@ def test_a_layer_serves_what_it_can_and_counts_the_rest_by_reason():
     assert layer.counts.density == called[0].density < 1
 
 
+def test_a_policy_is_told_which_requests_read_their_prompt():
+    told = []
+    policy = SimpleNamespace(index=lambda seen: told.append([each.prompt for each in seen]))
+    layer, extents = Layer(Options(sparse=policy), "", heads=2, scale=1.0), (Extent(1, 700), Extent(1, 513))
+    prompts = prompts_of(torch.tensor([False, True, False]), extents)
+    assert not layer.serves(lambda: replace(_step(extents, []), prompts=prompts))
+    assert not layer.serves(lambda: _step(extents, []))
+    assert told == [[False, True], [False, False]]
+
+
 def test_own_dense_attention_is_no_sparse_call():
     called = []
     layer = Layer(Options(dense="own"), "", heads=2, scale=1.0)
@@ -143,6 +156,43 @@ def test_a_refused_layer_makes_no_step_and_says_why_once(caplog):
         assert not layer.serves(lambda: pytest.fail("made"))
     assert layer.counts.dense == {"a test's own reason": 3}
     assert caplog.text.count("layer 7 stays dense: a test's own reason") == 1
+
+
+def test_beyond_a_chunk_nothing_is_left_to_plain_attention():
+    layer = Layer(Options(dual=DualChunk(192, 64)), "", heads=2, scale=1.0)
+    for step in (_step([Extent(300, 300)], [], causal=False), _step([], [])):
+        step.metadata.max_seq_len = 300
+        with pytest.raises(ConfigError, match="keep texts to 192 tokens, or leave out dual"):
+            layer.serves(lambda step=step: step)
+    assert not layer.serves(lambda: _step([Extent(192, 192)], [], causal=False))
+    assert sum(layer.counts.dense.values()) == 1
+
+
+class _Stock:
+    def forward(self, *given, **options):
+        return "stock"
+
+
+class _Unserved(SparseImpl, _Stock):
+    """A layer that was refused as it was made, or in whose process no rotary module is found."""
+
+    def __init__(self, options, refused):
+        self.ragctx, self.layout = Layer(options, refused, 2, 1.0), ""
+        self._config = SimpleNamespace(to_dict=lambda: {"head_dim": 8, "rope_theta": 10000.0})
+
+    def _look(self, *given):
+        self.layout = "unread"
+
+
+@pytest.mark.parametrize(("refused", "why"), [("a sliding window", "a sliding window; leave out dual"), ("", "turns")])
+def test_positions_that_cannot_be_stretched_fail_at_every_call(monkeypatch, refused, why):
+    monkeypatch.setattr("ragctx.attention.vllm.impl.loaded", list)
+    given = [None] * 4 + ["cache", "metadata", "output"]
+    layer = _Unserved(Options(dual=DualChunk(192, 64)), refused)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=why):
+            layer.forward(*given)
+    assert _Unserved(Options(sparse=_Keep()), "a sliding window").forward(*given) == "stock"
 
 
 def test_without_options_of_ours_nothing_is_counted():

@@ -44,14 +44,14 @@ static inline Floats power(Floats f) {
   return p * f + 1.0f;
 }
 
-// 2 to the power of x, for x <= 0; far below it is 0.
+// 2 to the power of x, for x <= 0; far below it is 0, and a NaN stays one.
 static inline Floats exp2(Floats x) {
 #if defined(__AVX512F__)
   const __m512 whole = _mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   return (Floats)_mm512_scalef_ps((__m512)power(x - (Floats)whole), whole);
 #else
   const Floats low = all(-126.0f);
-  const Floats held = larger(x, low);
+  const Floats held = larger(low, x);  // in this order: of a NaN and a number it is the second that is taken
   const Floats magic = all(12582912.0f);  // adding it rounds to a whole number
   const Floats whole = (held + magic) - magic;
   const Ints exponent = (__builtin_convertvector(whole, Ints) + 127) << 23;
