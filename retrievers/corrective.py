@@ -13,6 +13,7 @@ from ragctx.models import Models
 from ragctx.prompts.replies import lines as said_lines
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
+from ragctx.retrievers.asking import refined
 from ragctx.retrievers.grading import ROLE, Bars, Graded, graded
 from ragctx.strategies import reranking
 from ragctx.strategies.finding import REFUSED, SEARCHED, retriever, search_line
@@ -115,13 +116,19 @@ class Corrective:
         if verdict == "ambiguous":
             _, more = yield from search.graded(question, self.wider * limit)
             known = known.plus(more)
-            notes.append(f"the search was widened to {self.wider * limit}: {known.best:.2f} likely to answer at best")
+            told = f"{known.best:.2f} likely to answer at best"
+            if more.failure:
+                told = f"what that found is left out, as the ranker failed ({more.failure})"
+            notes.append(f"the search was widened to {self.wider * limit}: {told}")
         elif verdict == "incorrect":
             words, spent, told = yield from self._other_words(question, corpus, models)
             notes.append(told)
             if words:
-                _, more = yield from search.graded(replace(question, text=words), limit)
+                other, more = yield from search.graded(replace(question, text=words), limit)
                 known = known.plus(more)
+                if more.failure:  # nobody can say that these do not answer
+                    ungraded = f"what that found is not graded: the ranker failed ({more.failure})"
+                    return refined(other, spent, (*notes, ungraded))
             if self.web is not None and self.bars.verdict(known.best) == "incorrect":
                 known = known.plus((yield from self._outside(self.web, words or question.text, limit, search)))
         signals = {**found.signals, "relevance_first": first.best, "relevance_max": known.best, SEARCHED: float(spent)}

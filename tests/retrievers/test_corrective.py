@@ -29,6 +29,7 @@ class World:
     table: dict
     says: object = "old pear tree"
     fails: bool = False
+    fails_after: int = 99
     told: list = field(default_factory=list)
     graded: list = field(default_factory=list)
 
@@ -49,7 +50,7 @@ class World:
             said = self.says
             return said if isinstance(said, Failure) else Completion(said, self.counter.render(request.messages), 3)
         self.graded.append(request)
-        if self.fails:
+        if self.fails or len(self.graded) > self.fails_after:
             return Failure("crashed", "no memory")
         keeps = tuple(
             tuple(self.value(text[a:b]) for a, b in units)
@@ -127,6 +128,18 @@ def test_a_ranker_that_fails_leaves_what_was_found(world):
     found = here.find(limit=2)
     assert found.passages
     assert any("not graded" in note for note in found.notes)
+
+
+def test_a_ranker_that_fails_the_second_time_leaves_what_is_known(world):
+    ambiguous, incorrect = world(notice=0.3), world()
+    ambiguous.fails_after = incorrect.fails_after = 1
+    found = ambiguous.find()
+    assert [passage.text for passage in found.passages] == ["The notice period is three months."]
+    assert any("left out, as the ranker failed (no memory)" in note for note in found.notes)
+    found = incorrect.find()
+    assert [passage.text for passage in found.passages] == [TEXTS[1]]
+    assert any("not graded: the ranker failed (no memory)" in note for note in found.notes)
+    assert found.signals["search_tokens"] > 0
 
 
 def test_without_a_ranker_it_says_what_to_name(exact):
