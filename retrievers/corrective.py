@@ -13,10 +13,10 @@ from ragctx.models import Models
 from ragctx.prompts.replies import lines as said_lines
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
-from ragctx.retrievers.asking import refined
+from ragctx.retrievers.asking import refined, searched_lines
 from ragctx.retrievers.grading import ROLE, Bars, Graded, graded
 from ragctx.strategies import reranking
-from ragctx.strategies.finding import REFUSED, SEARCHED, retriever, search_line
+from ragctx.strategies.finding import REFUSED, SEARCHED, retriever, searching
 from ragctx.strategies.purse import Purse
 from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.work import Completion, Failure, Generate, Message, Sampling, Work
@@ -113,8 +113,9 @@ class Corrective:
             return found
         verdict, first = self.bars.verdict(known.best), known
         notes, spent = list(found.notes), 0
+        other = Context()
         if verdict == "ambiguous":
-            _, more = yield from search.graded(question, self.wider * limit)
+            other, more = yield from search.graded(question, self.wider * limit)
             known = known.plus(more)
             told = f"{known.best:.2f} likely to answer at best"
             if more.failure:
@@ -128,9 +129,10 @@ class Corrective:
                 known = known.plus(more)
                 if more.failure:  # nobody can say that these do not answer
                     ungraded = f"what that found is not graded: the ranker failed ({more.failure})"
-                    return refined(other, spent, (*notes, ungraded))
+                    return refined(other, spent + searching(found), (*notes, ungraded))
             if self.web is not None and self.bars.verdict(known.best) == "incorrect":
                 known = known.plus((yield from self._outside(self.web, words or question.text, limit, search)))
+        spent += searching(found) + searching(other)
         signals = {**found.signals, "relevance_first": first.best, "relevance_max": known.best, SEARCHED: float(spent)}
         kept = known.stripped(self.bars, limit, whole=not self.strip)
         if not kept.passages:
@@ -141,8 +143,8 @@ class Corrective:
     def lines(self, question: Question, corpus: Corpus, limit: int, models: Models) -> tuple[Line, ...]:
         """The searches, the grading of what they find, and other words, which not every question needs."""
         view = corpus.select(question.where)
-        inner = search_line(self.over, question, models, corpus, limit)
-        again = tuple(replace(one, calls=one.calls + Range(0, _AGAIN, 1)) for one in inner)
+        searches = Range(1, 1 + _AGAIN + _WIDER, 2)
+        again = tuple(searched_lines(self.over, question, corpus, models, searches, 2 * _MOST))
         if not models.has(ROLE):
             return again
         once = reranking.line(question, None, limit, view, models)

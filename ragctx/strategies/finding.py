@@ -107,6 +107,11 @@ def _often(one: Line, times: Range) -> Line:
     return Line(one.role, product(one.prompt), product(one.output), product(one.calls))
 
 
+def searching(found: Context) -> int:
+    """Tokens that writing models were billed while it was searched for; a budget has to know of them."""
+    return int(found.signals.get(SEARCHED, 0))
+
+
 def handed(chosen: str | Retriever, view: Corpus, limit: int, models: Models) -> Range | None:
     """Tokens that a retriever hands over where it writes them itself; None where they are the corpus's chunks."""
     searcher = retriever(chosen)

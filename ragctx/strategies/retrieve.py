@@ -144,7 +144,7 @@ class Retrieve:
         filler = self._filler(asked.question, view, models, reading, asked.spent)
         limit = self._candidates(view, models)
         found = yield from finding.find(self.retriever, asked.question, corpus, view, limit, models)
-        if spent := int(found.signals.get(finding.SEARCHED, 0)):
+        if spent := finding.searching(found):
             filler = self._filler(asked.question, view, models, reading, asked.spent + spent)
         needed = yield from self._narrowed(found, filler, models)
         return (yield from reading.answer(asked, self._filled(filler, needed), view, models, filler.ceiling))

@@ -9,6 +9,7 @@ from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts, Models
 from ragctx.retrievers.corrective import Corrective
+from ragctx.retrievers.expanded import QueryExpansion
 from ragctx.strategies import Retrieve
 from ragctx.types import Budget, Passage, Question
 from ragctx.work import Completion, Failure, Relevances, Rerank, run
@@ -165,6 +166,17 @@ def test_the_plan_shows_every_role(world):
     plan = Retrieve(retriever=Corrective(over="bm25")).estimate(QUESTION, Corpus.of(*TEXTS), here.models)
     assert {line.role for line in plan.lines} == {"reader", "ranker"}
     assert len([line for line in plan.lines if line.role == "reader"]) == 2
+
+
+def test_what_the_search_itself_wrote_is_counted_and_planned(world):
+    here, how = world(notice=0.3), Corrective(over=QueryExpansion(over="bm25"))
+    found = here.find(how=how)
+    billed = sum(here.counter.render(request.messages) for request in here.told)
+    assert len(here.told) == 2
+    assert found.signals["search_tokens"] == billed + 3 * len(here.told)
+    lines = [line for line in how.lines(QUESTION, Corpus.of(*TEXTS), 1, here.models) if line.role == "reader"]
+    assert sum(line.calls.high for line in lines) >= 2
+    assert sum(line.prompt.low for line in lines) <= billed <= sum(line.prompt.high for line in lines)
 
 
 @pytest.mark.parametrize("options", [{"upper": 0.1, "lower": 0.2}, {"strip": 2}, {"wider": 0}])
