@@ -12,6 +12,7 @@ from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts, Models
+from ragctx.prompts.replies import unprompted
 from ragctx.retrievers.fusion import fuse
 from ragctx.retrievers.merging import NAMED
 from ragctx.strategies.finding import REFUSED, SEARCHED, retriever, search_line
@@ -34,7 +35,13 @@ class Written:
 
 
 def written(
-    messages: tuple[Message, ...], purpose: str, question: Question, models: Models, sampling: Sampling, times: int = 1
+    messages: tuple[Message, ...],
+    purpose: str,
+    question: Question,
+    models: Models,
+    sampling: Sampling,
+    times: int = 1,
+    instruction: str = "",
 ) -> Work[Written]:
     """What the reader writes, as many times as the budget allows; nothing and a note where it cannot.
 
@@ -45,6 +52,7 @@ def written(
         models: facts about the models.
         sampling: how the reader writes.
         times: samples of the one prompt, in one batch.
+        instruction: what of the prompt is no reply when it comes back; all of it where nothing is said.
     """
     reader = models.reader if models.has("reader") else None
     if reader is None or "Generate" not in reader.kinds:
@@ -56,9 +64,12 @@ def written(
     replies = yield [Generate(messages, purpose=purpose, sampling=one, tolerant=True) for one in samples]
     spent = sum(r.prompt_tokens + r.output_tokens for r in cast("Sequence[Completion | Failure]", replies))
     failed = [f"no {purpose}: the call failed ({r.message})" for r in replies if isinstance(r, Failure)]
-    texts = [r.text.strip() for r in replies if isinstance(r, Completion)]
-    empty = [f"no {purpose}: the model wrote none" for text in texts if not text]
-    return Written(tuple(filter(None, texts)), spent, tuple(dict.fromkeys((*failed, *empty))))
+    said = [r.text.strip() for r in replies if isinstance(r, Completion)]
+    texts = [unprompted(text, instruction or messages[-1].content).strip() for text in said]
+    empty = [f"no {purpose}: the model wrote none" for text in said if not text]
+    back = any(text and not own for text, own in zip(said, texts, strict=True))
+    echoed = [f"no {purpose}: the model said its prompt back"] * back
+    return Written(tuple(filter(None, texts)), spent, tuple(dict.fromkeys((*failed, *empty, *echoed))))
 
 
 def written_line(

@@ -10,6 +10,7 @@ from typing import ClassVar, cast
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
+from ragctx.grounding.echo import unfenced
 from ragctx.models import Models
 from ragctx.prompts.replies import nothing
 from ragctx.prompts.tasks import Task
@@ -82,8 +83,10 @@ class RationaleRanking:
             return found
         source = self._source(question, found.passages, corpus, models)
         messages = self._messages(question, source, corpus)
-        said = yield from written(messages, PURPOSE, question, models, Sampling(max_tokens=self.most))
-        rationale = _shorter(said.texts, source)
+        [own] = self._messages(question, (), corpus)
+        sampling = Sampling(max_tokens=self.most)
+        said = yield from written(messages, PURPOSE, question, models, sampling, instruction=own.content)
+        rationale = _shorter([unfenced(text, source, corpus.manifest) for text in said.texts], source)
         shown = (*found.passages, *([_derived(rationale, source)] if rationale else []))
         asked = tuple(passage.text for passage in shown)
         named = (*titles(found.passages, corpus), *([SOURCE] if rationale else []))

@@ -117,7 +117,8 @@ def sparing(question: Question, tokens: float, calls: int = 1) -> Question:
 
     Args:
         question: whose budget it is.
-        tokens: what that call takes at most, and what was spent before. calls: that call, and those made before.
+        tokens: what that call takes at most, and what was spent before.
+        calls: that call, and those made before.
 
     Example:
         >>> from ragctx.types import Budget

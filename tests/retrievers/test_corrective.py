@@ -116,6 +116,18 @@ def test_no_other_words_is_no_error(world, said):
     assert len(here.graded) == 1
 
 
+def test_the_prompt_said_back_is_not_searched_for(world):
+    here = world(pear=0.8)
+    here.find()
+    again = world(pear=0.8)
+    again.says = here.told[0].messages[-1].content
+    found = again.find()
+    assert len(again.graded) == 1
+    assert any("said its prompt back" in note for note in found.notes)
+    again.says += " old pear tree"  # and went on to answer it
+    assert [passage.text for passage in again.find().passages] == ["The garden has an old pear tree."]
+
+
 def test_a_budget_too_small_for_other_words(world):
     here = world()
     found = here.find(question=Question(QUESTION.text, budget=Budget(tokens=20)))

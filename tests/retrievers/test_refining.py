@@ -195,6 +195,20 @@ def test_without_a_reader_it_searches_plainly_and_costs_nothing(world):
         assert how.lines(PETS, Corpus.of(*TEXTS), 1, models) == ()
 
 
+@pytest.mark.parametrize("how", [*WRITING, RationaleRanking(over="bm25")], ids=lambda how: how.name)
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_the_prompt_said_back_is_not_searched_for(world, how, share):
+    asked, scout = Question("When is rent due?"), world("none")
+    scout.find(how, asked)
+    prompt = scout.told[0].messages[-1].content
+    here = world(prompt[: round(len(prompt) * share)])
+    found = here.find(how, asked)
+    assert texts(found) == texts(scout.find(how, asked))
+    if how in WRITING:
+        assert any("said its prompt back" in note for note in found.notes)
+        assert not any("searched for" in note for note in found.notes)
+
+
 def test_sub_questions_are_searched_side_by_side(world):
     here = world("Are dogs welcome?\nWho is the landlord?\nAre dogs welcome?")
     corpus = Corpus.of(*TEXTS)
