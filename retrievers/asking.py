@@ -11,7 +11,8 @@ import numpy as np
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
-from ragctx.models import Models
+from ragctx.models import ModelFacts, Models
+from ragctx.prompts.replies import unprompted
 from ragctx.retrievers.fusion import fuse
 from ragctx.retrievers.merging import NAMED
 from ragctx.strategies.finding import REFUSED, SEARCHED, retriever, search_line
@@ -34,7 +35,13 @@ class Written:
 
 
 def written(
-    messages: tuple[Message, ...], purpose: str, question: Question, models: Models, sampling: Sampling, times: int = 1
+    messages: tuple[Message, ...],
+    purpose: str,
+    question: Question,
+    models: Models,
+    sampling: Sampling,
+    times: int = 1,
+    instruction: str = "",
 ) -> Work[Written]:
     """What the reader writes, as many times as the budget allows; nothing and a note where it cannot.
 
@@ -45,33 +52,37 @@ def written(
         models: facts about the models.
         sampling: how the reader writes.
         times: samples of the one prompt, in one batch.
+        instruction: what of the prompt is no reply when it comes back; all of it where nothing is said.
     """
     reader = models.reader if models.has("reader") else None
     if reader is None or "Generate" not in reader.kinds:
         return Written(notes=(f"no {purpose}: no model can write it",))
-    prompt, purse = reader.counter.render(messages), Purse.of(question, reader)
-    requests: list[Generate] = []
-    while len(requests) < times and purse.allows(prompt, sampling.max_tokens):
-        one = replace(sampling, sample=len(requests))
-        requests.append(Generate(messages, purpose=purpose, sampling=one, tolerant=True))
-        purse.paid(Completion("", prompt, sampling.max_tokens))
-    if not requests:
+    allowed = _allowed(question, reader, reader.counter.render(messages), sampling.max_tokens, times)
+    if not allowed:
         return Written(notes=(f"no {purpose}: window or budget leaves no room for it",))
-    replies = yield requests
+    samples = [replace(sampling, sample=number) for number in range(allowed)]
+    replies = yield [Generate(messages, purpose=purpose, sampling=one, tolerant=True) for one in samples]
     spent = sum(r.prompt_tokens + r.output_tokens for r in cast("Sequence[Completion | Failure]", replies))
     failed = [f"no {purpose}: the call failed ({r.message})" for r in replies if isinstance(r, Failure)]
-    texts = [r.text.strip() for r in replies if isinstance(r, Completion)]
-    empty = [f"no {purpose}: the model wrote none" for text in texts if not text]
-    return Written(tuple(filter(None, texts)), spent, tuple(dict.fromkeys((*failed, *empty))))
+    said = [r.text.strip() for r in replies if isinstance(r, Completion)]
+    texts = [unprompted(text, instruction or messages[-1].content).strip() for text in said]
+    empty = [f"no {purpose}: the model wrote none" for text in said if not text]
+    back = any(text and not own for text, own in zip(said, texts, strict=True))
+    echoed = [f"no {purpose}: the model said its prompt back"] * back
+    return Written(tuple(filter(None, texts)), spent, tuple(dict.fromkeys((*failed, *empty, *echoed))))
 
 
-def written_line(messages: tuple[Message, ...], models: Models, expected: int, most: int, times: int = 1) -> list[Line]:
-    """What `written` costs; nothing where no model writes."""
+def written_line(
+    messages: tuple[Message, ...], question: Question, models: Models, expected: int, most: int, times: int = 1
+) -> list[Line]:
+    """What `written` costs; nothing where no model writes, and perhaps nothing where a budget may be spent before."""
     if not models.has("reader") or "Generate" not in models.reader.kinds:
         return []
-    prompt = times * models.reader.counter.render(messages)
-    output = Range(0, times * min(expected, most), times * most)
-    return [Line("reader", Range.exactly(prompt), output, Range.exactly(times))]
+    prompt = models.reader.counter.render(messages)
+    calls = _allowed(question, models.reader, prompt, most, times)
+    sure = calls if question.budget is None else 0
+    output = Range(0, calls * min(expected, most), calls * most)
+    return [Line("reader", Range(sure * prompt, calls * prompt, calls * prompt), output, Range(sure, calls, calls))]
 
 
 def searched(
@@ -164,6 +175,15 @@ def at_least(name: str, **options: int) -> None:
     wrong = ", ".join(f"{option}={value}" for option, value in options.items() if value < 1)
     if wrong:
         raise ConfigError(f"{name} needs numbers from 1, not {wrong}")
+
+
+def _allowed(question: Question, reader: ModelFacts, prompt: int, most: int, times: int) -> int:
+    """How often of so many times window and budget allow a call."""
+    purse, allowed = Purse.of(question, reader), 0
+    while allowed < times and purse.allows(prompt, most):
+        purse.paid(Completion("", prompt, most))
+        allowed += 1
+    return allowed
 
 
 def _signals(contexts: Sequence[Context], kept: Sequence[Passage]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ragctx.corpus import Corpus
 from ragctx.errors import DoesNotFit, RequestFailed
+from ragctx.grounding.echo import unfenced
 from ragctx.models import ModelFacts
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import Texts, texts
@@ -129,7 +130,7 @@ class Condenser:
         return self.task.messages(name, passages, words=max(10, round(self.most * _WORDS)))
 
     def _written(self, text: str, source: Sequence[Passage]) -> Passage:
-        said = " ".join(text.split())
+        said = " ".join(unfenced(text, source, self.corpus.manifest).split())
         if not said:
             raise RequestFailed("empty", f"the {PURPOSE} of {len(source)} passages is empty: try another reader")
         count, whole = self.reader.counter.count, _read([tuple(source)])

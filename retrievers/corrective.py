@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Protocol, cast, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
@@ -13,12 +14,12 @@ from ragctx.models import Models
 from ragctx.prompts.replies import lines as said_lines
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
+from ragctx.retrievers.asking import refined, searched_lines, written, written_line
 from ragctx.retrievers.grading import ROLE, Bars, Graded, graded
 from ragctx.strategies import reranking
-from ragctx.strategies.finding import REFUSED, SEARCHED, retriever, search_line
-from ragctx.strategies.purse import Purse
+from ragctx.strategies.finding import REFUSED, SEARCHED, retriever, searching
 from ragctx.types import Context, Line, Passage, Question, Range
-from ragctx.work import Completion, Failure, Generate, Message, Sampling, Work
+from ragctx.work import Message, Sampling, Work
 
 PURPOSE = "search words"
 # Words to search with; a reader that writes more has begun to answer.
@@ -112,19 +113,28 @@ class Corrective:
             return found
         verdict, first = self.bars.verdict(known.best), known
         notes, spent = list(found.notes), 0
+        other = Context()
         if verdict == "ambiguous":
-            _, more = yield from search.graded(question, self.wider * limit)
+            other, more = yield from search.graded(question, self.wider * limit)
             known = known.plus(more)
-            notes.append(f"the search was widened to {self.wider * limit}: {known.best:.2f} likely to answer at best")
+            notes.append(self._widened(more, known, limit))
         elif verdict == "incorrect":
             words, spent, told = yield from self._other_words(question, corpus, models)
             notes.append(told)
             if words:
-                _, more = yield from search.graded(replace(question, text=words), limit)
+                other, more = yield from search.graded(replace(question, text=words), limit)
                 known = known.plus(more)
+                if more.failure:  # nobody can say that these do not answer
+                    ungraded = f"what that found is not graded: the ranker failed ({more.failure})"
+                    return refined(other, spent + searching(found), (*notes, ungraded))
             if self.web is not None and self.bars.verdict(known.best) == "incorrect":
                 known = known.plus((yield from self._outside(self.web, words or question.text, limit, search)))
+        spent += searching(found) + searching(other)
         signals = {**found.signals, "relevance_first": first.best, "relevance_max": known.best, SEARCHED: float(spent)}
+        return self._kept(known, limit, notes, signals)
+
+    def _kept(self, known: Graded, limit: int, notes: Sequence[str], signals: Mapping[str, float]) -> Context:
+        """What is likely enough to answer; nothing, and why, where nothing is."""
         kept = known.stripped(self.bars, limit, whole=not self.strip)
         if not kept.passages:
             told = f"nothing in the documents answers: {known.best:.2f} likely at best, {self.lower:.2f} is the least"
@@ -134,8 +144,8 @@ class Corrective:
     def lines(self, question: Question, corpus: Corpus, limit: int, models: Models) -> tuple[Line, ...]:
         """The searches, the grading of what they find, and other words, which not every question needs."""
         view = corpus.select(question.where)
-        inner = search_line(self.over, question, models, corpus, limit)
-        again = tuple(replace(one, calls=one.calls + Range(0, _AGAIN, 1)) for one in inner)
+        searches = Range(1, 1 + _AGAIN + _WIDER, 2)
+        again = tuple(searched_lines(self.over, question, corpus, models, searches, 2 * _MOST))
         if not models.has(ROLE):
             return again
         once = reranking.line(question, None, limit, view, models)
@@ -144,13 +154,11 @@ class Corrective:
             once.prompt.low, once.prompt.expected + _WIDER * more.prompt.expected, once.prompt.high + more.prompt.high
         )
         grading = Line(ROLE, prompt, once.output, Range(1, 1 + _WIDER, 2))
-        if "Generate" not in models.reader.kinds:
-            return (*again, grading)
-        asked = models.reader.counter.render(self._messages(question, corpus))
-        rewriting = Line(
-            "reader", Range(0, _AGAIN * asked, asked), Range(0, _AGAIN * _EXPECTED, _MOST), Range(0, _AGAIN, 1)
-        )
-        return (*again, grading, rewriting)
+        rewriting = [
+            Line("reader", _seldom(one.prompt), _seldom(one.output), _seldom(one.calls))
+            for one in written_line(self._messages(question, corpus), question, models, _EXPECTED, _MOST)
+        ]
+        return (*again, grading, *rewriting)
 
     @property
     def bars(self) -> Bars:
@@ -159,23 +167,20 @@ class Corrective:
 
     def _other_words(self, question: Question, corpus: Corpus, models: Models) -> Work[tuple[str, int, str]]:
         """Words to search with instead, what they were billed, and a note; no words where nobody can write any."""
-        reader, messages = models.reader, self._messages(question, corpus)
-        prompt = reader.counter.render(messages)
-        if "Generate" not in reader.kinds:
-            return "", 0, "nothing found seems to answer, and no model can write other search words"
-        if not Purse.of(question, reader).allows(prompt, _MOST):
-            return "", 0, "nothing found seems to answer, and the budget leaves no room for other search words"
-        request = Generate(messages, purpose=PURPOSE, sampling=Sampling(max_tokens=_MOST), tolerant=True)
-        [reply] = yield [request]
-        if isinstance(reply, Failure):
-            spent = reply.prompt_tokens + reply.output_tokens
-            return "", spent, f"nothing found seems to answer, and other search words failed ({reply.message})"
-        completion = cast("Completion", reply)
-        words = next(iter(said_lines(completion.text)), "")
-        spent = completion.prompt_tokens + completion.output_tokens
+        said = yield from written(
+            self._messages(question, corpus), PURPOSE, question, models, Sampling(max_tokens=_MOST)
+        )
+        words = next((line for text in said.texts for line in said_lines(text)), "")
         if not words:
-            return "", spent, "nothing found seems to answer, and the model wrote no other search words"
-        return words, spent, f"nothing found seemed to answer: searched again for {words!r}"
+            why = said.notes or (f"no {PURPOSE}: the reply holds no words",)
+            return "", said.spent, f"nothing found seems to answer; {'; '.join(why)}"
+        return words, said.spent, f"nothing found seemed to answer: searched again for {words!r}"
+
+    def _widened(self, more: Graded, known: Graded, limit: int) -> str:
+        told = f"{known.best:.2f} likely to answer at best"
+        if more.failure:
+            told = f"what that found is left out, as the ranker failed ({more.failure})"
+        return f"the search was widened to {self.wider * limit}: {told}"
 
     def _messages(self, question: Question, corpus: Corpus) -> tuple[Message, ...]:
         return Task(texts(_FILE, _SLOTS), corpus.manifest).messages("rewrite", question=question.text)
@@ -183,6 +188,11 @@ class Corrective:
     def _outside(self, web: WebSearch, words: str, limit: int, search: _Search) -> Work[Graded]:
         pages = yield from web.search(words, limit, search.models)
         return (yield from graded(search.question, pages, search.corpus))
+
+
+def _seldom(each: Range) -> Range:
+    """What is made again for some questions alone."""
+    return Range(0, _AGAIN * each.expected, each.high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Decomposition:
     def lines(self, question: Question, corpus: Corpus, limit: int, models: Models) -> tuple[Line, ...]:
         """The call that takes the question apart, and a search for each part."""
         messages = self._messages(question, corpus)
-        asking = written_line(messages, models, _EXPECTED * min(3, self.most), self.most * _EACH)
+        asking = written_line(messages, question, models, _EXPECTED * min(3, self.most), self.most * _EACH)
         searches = Range(1, 1 + min(3, self.most), 1 + self.most)
         return (*asking, *searched_lines(self.over, question, corpus, models, searches, 2 * _EACH))
 

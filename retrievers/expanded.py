@@ -71,7 +71,7 @@ class QueryExpansion:
 
     def lines(self, question: Question, corpus: Corpus, limit: int, models: Models) -> tuple[Line, ...]:
         """The call that writes keywords, and two searches."""
-        asking = written_line(self._messages(question, corpus), models, self.most, self.most)
+        asking = written_line(self._messages(question, corpus), question, models, self.most, self.most)
         return (*asking, *searched_lines(self.over, question, corpus, models, Range(1, 2, 2), 2 * self.most))
 
     def _added(self, asked: str, said: tuple[str, ...]) -> list[str]:

@@ -108,7 +108,7 @@ class Graded:
 
 
 def graded(question: Question, passages: Sequence[Passage], corpus: Corpus) -> Work[Graded]:
-    """Passages with their grades, by one request; a model that fails leaves them ungraded.
+    """Passages with their grades, by one request; none, and why, where the model fails.
 
     Args:
         question: what is asked; its own words, whatever was searched with.
@@ -122,7 +122,7 @@ def graded(question: Question, passages: Sequence[Passage], corpus: Corpus) -> W
     named = titles(tuple(passages), corpus)
     [reply] = yield [Rerank(question.text, texts, ROLE, "grade", tolerant=True, titles=named, units=units)]
     if isinstance(reply, Failure):
-        return Graded(tuple(passages), failure=reply.message)
+        return Graded(failure=reply.message)
     said = cast("Relevances", reply)
     return Graded(tuple(passages), said.values, units, said.keeps)
 

@@ -66,7 +66,7 @@ class HypotheticalDocuments:
 
     def lines(self, question: Question, corpus: Corpus, limit: int, models: Models) -> tuple[Line, ...]:
         """The calls that make passages up, and one search more than there are passages."""
-        asking = written_line(self._messages(question, corpus), models, self.most, self.most, self.passages)
+        asking = written_line(self._messages(question, corpus), question, models, self.most, self.most, self.passages)
         searches = Range(1, 1 + self.passages, 1 + self.passages)
         return (*asking, *searched_lines(self.over, question, corpus, models, searches, 2 * self.most))
 

@@ -10,14 +10,15 @@ from typing import ClassVar, cast
 from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
+from ragctx.grounding.echo import unfenced
 from ragctx.models import Models
 from ragctx.prompts.replies import nothing
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
 from ragctx.retrievers.asking import at_least, cut_off, refined, searched, written
 from ragctx.strategies import reranking
-from ragctx.strategies.filling import chunk_tokens
-from ragctx.strategies.finding import search_line, titles
+from ragctx.strategies.filling import chunk_tokens, most_filled
+from ragctx.strategies.finding import RANK_ALL, search_line, titles
 from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.work import Failure, Message, Relevances, Rerank, Sampling, Work
 
@@ -82,8 +83,10 @@ class RationaleRanking:
             return found
         source = self._source(question, found.passages, corpus, models)
         messages = self._messages(question, source, corpus)
-        said = yield from written(messages, PURPOSE, question, models, Sampling(max_tokens=self.most))
-        rationale = _shorter(said.texts, source)
+        [own] = self._messages(question, (), corpus)
+        sampling = Sampling(max_tokens=self.most)
+        said = yield from written(messages, PURPOSE, question, models, sampling, instruction=own.content)
+        rationale = _shorter([unfenced(text, source, corpus.manifest) for text in said.texts], source)
         shown = (*found.passages, *([_derived(rationale, source)] if rationale else []))
         asked = tuple(passage.text for passage in shown)
         named = (*titles(found.passages, corpus), *([SOURCE] if rationale else []))
@@ -110,8 +113,10 @@ class RationaleRanking:
         bare = reader.counter.render(self._messages(question, (Passage("x", (), "x"),), corpus))
         count = min(self.read, len(view.chunks))
         prompt = bare + count * (chunk_tokens(view, reader.counter) + _HEADING)
-        high = max(prompt, min(2 * prompt, reader.window or 2 * prompt))
-        writing = Line("reader", Range(bare, prompt, high), Range(0, self.most / 2, self.most), Range(0, 1, 1))
+        longest = max(2 * prompt, bare + most_filled(view, reader.counter, count))
+        high = max(prompt, min(longest, reader.window or longest))
+        sure = bare if self.over in RANK_ALL and question.budget is None else 0  # nothing found, nothing concluded
+        writing = Line("reader", Range(sure, prompt, high), Range(0, self.most / 2, self.most), Range(0, 1, 1))
         return (*inner, scoring, writing)
 
     def _source(

@@ -37,6 +37,8 @@ _NOTHING = re.compile(
     rf"{_HERE}$",
     re.IGNORECASE,
 )
+# So many letters and figures of a prompt's own text are no reply of anybody's.
+_TOLD = 24
 _BLANK = " \t\r\n\"'`*_.-\u2013\u2014\u2022"
 _WRAP = _BLANK + "()[]!\u3002"
 
@@ -50,6 +52,29 @@ def lines(text: str) -> tuple[str, ...]:
     """
     bare = (_BULLET.sub("", line).strip() for line in _FENCED.sub("", text).splitlines())
     return tuple(line for line in bare if line.strip(_BLANK))
+
+
+def unprompted(text: str, prompt: str) -> str:
+    r"""The reply without lines that are the prompt's own: a small model may say back what it was told.
+
+    Short lines are the prompt's own only where they are the beginning of one of its lines, and a longer one came back.
+
+    Args:
+        text: the reply.
+        prompt: what the model was told, without any documents, which may well be quoted.
+
+    Example:
+        >>> asked = "Write one line of at most ten keywords.\n\nQuestion: When is rent due?\nKeywords:"
+        >>> unprompted("Write one line of at most ten keywords.\n\nQuestion: When is rent due?\nKey", asked)
+        ''
+        >>> unprompted("landlord, month, ten keywords", asked)
+        'landlord, month, ten keywords'
+    """
+    told, own = _plain(prompt), [_plain(line) for line in prompt.splitlines()]
+    left = [line for line in text.splitlines() if len(_plain(line)) < _TOLD or _plain(line) not in told]
+    if len(left) < len(text.splitlines()):
+        left = [line for line in left if _plain(line) and not any(one.startswith(_plain(line)) for one in own)]
+    return "\n".join(left)
 
 
 def numbers(text: str) -> list[int]:
@@ -127,6 +152,10 @@ def value_in(reply: str) -> tuple[bool, object]:
         except (json.JSONDecodeError, RecursionError):
             continue
     return False, None
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def _listed(inner: str) -> list[int]:

@@ -260,6 +260,18 @@ def least_filled(corpus: Corpus, counter: Counter, chunks: int, room: float) -> 
     return _SURE * min(shortest, max(0.0, room - longest) * mean / (mean + 2 * _HEADING))
 
 
+def most_filled(corpus: Corpus, counter: Counter, chunks: int) -> float:
+    """Tokens that so many chunks take with their headings, about, where the longest of all were found.
+
+    Args:
+        corpus: what is searched.
+        counter: of the reader.
+        chunks: how many are found.
+    """
+    lengths, rates = np.sort(_lengths(corpus)), [tokens / characters for characters, tokens in _sample(corpus, counter)]
+    return float(lengths[-chunks:].sum()) * max(rates, default=1.0) + chunks * 2 * _HEADING
+
+
 def _lengths(corpus: Corpus) -> np.ndarray:
     """Characters of every chunk."""
     return np.asarray(corpus.chunks.end) - np.asarray(corpus.chunks.start)

@@ -108,6 +108,31 @@ def _often(one: Line, times: Range) -> Line:
     return Line(one.role, product(one.prompt), product(one.output), product(one.calls))
 
 
+def searching(found: Context) -> int:
+    """Tokens that writing models were billed while it was searched for; a budget has to know of them."""
+    return int(found.signals.get(SEARCHED, 0))
+
+
+def sparing(question: Question, tokens: float, calls: int = 1) -> Question:
+    """The question with the budget that a search may spend by itself: what the answer's own call leaves of it.
+
+    Args:
+        question: whose budget it is.
+        tokens: what that call takes at most, and what was spent before.
+        calls: that call, and those made before.
+
+    Example:
+        >>> from ragctx.types import Budget
+        >>> sparing(Question("Why?", budget=Budget(tokens=500, calls=1)), 420).budget
+        Budget(tokens=80, money=None, seconds=None, calls=0)
+    """
+    if question.budget is None:
+        return question
+    left = None if question.budget.tokens is None else max(0, question.budget.tokens - int(tokens))
+    few = None if question.budget.calls is None else max(0, question.budget.calls - calls)
+    return replace(question, budget=replace(question.budget, tokens=left, calls=few))
+
+
 def handed(chosen: str | Retriever, view: Corpus, limit: int, models: Models) -> Range | None:
     """Tokens that a retriever hands over where it writes them itself; None where they are the corpus's chunks."""
     searcher = retriever(chosen)

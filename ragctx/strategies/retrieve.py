@@ -130,7 +130,8 @@ class Retrieve:
         if found is not None and question.history:
             prompt = Range(filler.tokens(()), prompt.expected, max(prompt.high, filler.ceiling.tokens or 0))
         guess = reading.estimate(question, prompt, rewriting, exact=exact, notes=notes)
-        search = () if found else finding.search_line(self.retriever, question, models, corpus, limit)
+        spared = finding.sparing(question, (filler.ceiling.tokens or 0) + reading.output, 1 + bool(rewriting))
+        search = () if found else finding.search_line(self.retriever, spared, models, corpus, limit)
         return replace(guess, lines=(*guess.lines, *search, *self._ranking(question, found, limit, view, models)))
 
     def read(self, question: Question, corpus: Corpus, models: Models) -> Work[Answer]:
@@ -144,8 +145,10 @@ class Retrieve:
         asked = yield from alone(question, models, self.templates)
         filler = self._filler(asked.question, view, models, reading, asked.spent)
         limit = self._candidates(view, models)
-        found = yield from finding.find(self.retriever, asked.question, corpus, view, limit, models)
-        if spent := int(found.signals.get(finding.SEARCHED, 0)):
+        taken = asked.spent + (filler.ceiling.tokens or 0) + reading.output
+        searched = finding.sparing(asked.question, taken, 1 + bool(asked.notes))
+        found = yield from finding.find(self.retriever, searched, corpus, view, limit, models)
+        if spent := finding.searching(found):
             filler = self._filler(asked.question, view, models, reading, asked.spent + spent)
         needed = yield from self._narrowed(found, filler, models)
         return (yield from reading.answer(asked, self._filled(filler, needed), view, models, filler.ceiling))

@@ -9,6 +9,7 @@ from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts, Models
 from ragctx.retrievers.corrective import Corrective
+from ragctx.retrievers.expanded import QueryExpansion
 from ragctx.strategies import Retrieve
 from ragctx.types import Budget, Passage, Question
 from ragctx.work import Completion, Failure, Relevances, Rerank, run
@@ -29,6 +30,7 @@ class World:
     table: dict
     says: object = "old pear tree"
     fails: bool = False
+    fails_after: int = 99
     told: list = field(default_factory=list)
     graded: list = field(default_factory=list)
 
@@ -49,7 +51,7 @@ class World:
             said = self.says
             return said if isinstance(said, Failure) else Completion(said, self.counter.render(request.messages), 3)
         self.graded.append(request)
-        if self.fails:
+        if self.fails or len(self.graded) > self.fails_after:
             return Failure("crashed", "no memory")
         keeps = tuple(
             tuple(self.value(text[a:b]) for a, b in units)
@@ -114,6 +116,18 @@ def test_no_other_words_is_no_error(world, said):
     assert len(here.graded) == 1
 
 
+def test_the_prompt_said_back_is_not_searched_for(world):
+    here = world(pear=0.8)
+    here.find()
+    again = world(pear=0.8)
+    again.says = here.told[0].messages[-1].content
+    found = again.find()
+    assert len(again.graded) == 1
+    assert any("said its prompt back" in note for note in found.notes)
+    again.says += " old pear tree"  # and went on to answer it
+    assert [passage.text for passage in again.find().passages] == ["The garden has an old pear tree."]
+
+
 def test_a_budget_too_small_for_other_words(world):
     here = world()
     found = here.find(question=Question(QUESTION.text, budget=Budget(tokens=20)))
@@ -127,6 +141,18 @@ def test_a_ranker_that_fails_leaves_what_was_found(world):
     found = here.find(limit=2)
     assert found.passages
     assert any("not graded" in note for note in found.notes)
+
+
+def test_a_ranker_that_fails_the_second_time_leaves_what_is_known(world):
+    ambiguous, incorrect = world(notice=0.3), world()
+    ambiguous.fails_after = incorrect.fails_after = 1
+    found = ambiguous.find()
+    assert [passage.text for passage in found.passages] == ["The notice period is three months."]
+    assert any("left out, as the ranker failed (no memory)" in note for note in found.notes)
+    found = incorrect.find()
+    assert [passage.text for passage in found.passages] == [TEXTS[1]]
+    assert any("not graded: the ranker failed (no memory)" in note for note in found.notes)
+    assert found.signals["search_tokens"] > 0
 
 
 def test_without_a_ranker_it_says_what_to_name(exact):
@@ -152,6 +178,17 @@ def test_the_plan_shows_every_role(world):
     plan = Retrieve(retriever=Corrective(over="bm25")).estimate(QUESTION, Corpus.of(*TEXTS), here.models)
     assert {line.role for line in plan.lines} == {"reader", "ranker"}
     assert len([line for line in plan.lines if line.role == "reader"]) == 2
+
+
+def test_what_the_search_itself_wrote_is_counted_and_planned(world):
+    here, how = world(notice=0.3), Corrective(over=QueryExpansion(over="bm25"))
+    found = here.find(how=how)
+    billed = sum(here.counter.render(request.messages) for request in here.told)
+    assert len(here.told) == 2
+    assert found.signals["search_tokens"] == billed + 3 * len(here.told)
+    lines = [line for line in how.lines(QUESTION, Corpus.of(*TEXTS), 1, here.models) if line.role == "reader"]
+    assert sum(line.calls.high for line in lines) >= 2
+    assert sum(line.prompt.low for line in lines) <= billed <= sum(line.prompt.high for line in lines)
 
 
 @pytest.mark.parametrize("options", [{"upper": 0.1, "lower": 0.2}, {"strip": 2}, {"wider": 0}])

@@ -1,7 +1,7 @@
 """Retrievers that refine another one: what they search with, what they cut, and what a failing model leaves."""
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from ragctx import registry
 from ragctx.contracts import CostedRetriever
 from ragctx.corpus import Corpus
 from ragctx.encoders import open_encoder
-from ragctx.errors import ConfigError
+from ragctx.errors import BudgetSpent, ConfigError
 from ragctx.models import ModelFacts, Models
 from ragctx.retrievers.adaptive import AdaptiveK
 from ragctx.retrievers.asking import fused
@@ -19,6 +19,7 @@ from ragctx.retrievers.expanded import QueryExpansion
 from ragctx.retrievers.focused import FocusMode
 from ragctx.retrievers.hypothetical import HypotheticalDocuments
 from ragctx.retrievers.rationale import RationaleRanking
+from ragctx.strategies import Retrieve
 from ragctx.types import Budget, Context, Passage, Question, Span
 from ragctx.work import Completion, Embed, Failure, Generate, Relevances, run
 
@@ -135,6 +136,25 @@ def test_a_budget_or_a_window_without_room_is_told_and_nothing_is_asked(world, h
     assert not narrow.told
 
 
+@pytest.mark.parametrize("how", [*WRITING, RationaleRanking(over="bm25")], ids=lambda how: how.name)
+@pytest.mark.parametrize("budget", [*(Budget(tokens=n) for n in range(140, 460, 20)), Budget(calls=1)])
+def test_what_is_searched_with_never_costs_the_answer(world, how, budget):
+    """Where plain search has an answer, so has the refined one: keywords are for what the answer leaves."""
+    here, asked, corpus = world("three months"), Question("When is rent due?", budget=budget), Corpus.of(*TEXTS)
+    plain = Retrieve(retriever="bm25", rerank=False, prune=None, max_output=16)
+    try:
+        run(plain.read(asked, corpus, here.models), here)
+    except BudgetSpent:
+        return
+    here.asked.clear()
+    refined = replace(plain, retriever=how)
+    plan = refined.estimate(asked, corpus, here.models)
+    assert run(refined.read(asked, corpus, here.models), here).text
+    billed = sum(here.counter.render(request.messages) for request in here.told)
+    assert plan.prompt.low <= billed <= plan.prompt.high
+    assert plan.calls.low <= len(here.told) <= (budget.calls or 2)
+
+
 @pytest.mark.parametrize(
     "how", [*WRITING, RationaleRanking(over="bm25"), FocusMode(over="bm25"), AdaptiveK(over="bm25")]
 )
@@ -150,6 +170,21 @@ def test_what_it_costs_holds(world, how):
         assert lines["reader"].calls.high >= len(here.told)
 
 
+def test_the_plan_of_a_rationale_holds_where_the_longest_chunks_are_found(world):
+    here, asked, how = world("cats are fine", window=100_000), Question("Are cats welcome?"), RationaleRanking("bm25")
+    long = [f"Cats are welcome to the house and garden, {'and so are dogs, ' * 60}{n}." for n in range(4)]
+    corpus = Corpus.of(*[f"Note {n}." for n in range(300)], *long)
+    [line] = [line for line in how.lines(asked, corpus, 3, here.models) if line.role == "reader"]
+    here.find(how, asked, 3, corpus)
+    assert line.prompt.low <= here.counter.render(here.told[0].messages) <= line.prompt.high
+    nothing = Question("Xylophone?")
+    [line] = [line for line in how.lines(nothing, corpus, 3, here.models) if line.role == "reader"]
+    here.asked.clear()
+    here.find(how, nothing, 3, corpus)
+    assert not here.told
+    assert line.prompt.low == 0
+
+
 def test_without_a_reader_it_searches_plainly_and_costs_nothing(world):
     here = world()
     models = Models({"encoder": here.encoder.facts})
@@ -158,6 +193,20 @@ def test_without_a_reader_it_searches_plainly_and_costs_nothing(world):
         assert texts(found) == [TEXTS[2]]
         assert any("no model can write" in note for note in found.notes)
         assert how.lines(PETS, Corpus.of(*TEXTS), 1, models) == ()
+
+
+@pytest.mark.parametrize("how", [*WRITING, RationaleRanking(over="bm25")], ids=lambda how: how.name)
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_the_prompt_said_back_is_not_searched_for(world, how, share):
+    asked, scout = Question("When is rent due?"), world("none")
+    scout.find(how, asked)
+    prompt = scout.told[0].messages[-1].content
+    here = world(prompt[: round(len(prompt) * share)])
+    found = here.find(how, asked)
+    assert texts(found) == texts(scout.find(how, asked))
+    if how in WRITING:
+        assert any("said its prompt back" in note for note in found.notes)
+        assert not any("searched for" in note for note in found.notes)
 
 
 def test_sub_questions_are_searched_side_by_side(world):
