@@ -187,7 +187,7 @@ class _Unserved(SparseImpl, _Stock):
 @pytest.mark.parametrize(("refused", "why"), [("a sliding window", "a sliding window; leave out dual"), ("", "turns")])
 def test_positions_that_cannot_be_stretched_fail_at_every_call(monkeypatch, refused, why):
     monkeypatch.setattr("ragctx.attention.vllm.impl.loaded", list)
-    given = [None] * 4 + ["cache", "metadata", "output"]
+    given = [None] * 4 + ["cache", SimpleNamespace(slot_mapping=None), "output"]
     layer = _Unserved(Options(dual=DualChunk(192, 64)), refused)
     for _ in range(2):
         with pytest.raises(ConfigError, match=why):
