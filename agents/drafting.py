@@ -19,7 +19,7 @@ from ragctx.models import Models
 from ragctx.prompts.replies import nothing
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
-from ragctx.strategies.filling import chunk_tokens
+from ragctx.strategies.chunk_sizes import chunk_tokens
 from ragctx.strategies.limits import output_tokens
 from ragctx.strategies.purse import Purse
 from ragctx.types import Line, Passage, Question, Range

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ragctx.agents.looking_up import PLANNER, ROUND, STEP, WORKER, Desk
 from ragctx.strategies.answering import EXPECTED_OUTPUT
-from ragctx.strategies.filling import chunk_tokens
+from ragctx.strategies.chunk_sizes import chunk_tokens
 from ragctx.types import Context, Line, Range
 
 # What a sub-question, a round's answer and the words around them are expected to take.

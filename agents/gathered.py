@@ -12,7 +12,8 @@ from ragctx.models import Models
 from ragctx.prompts import Prompt
 from ragctx.prompts.tasks import Task
 from ragctx.strategies import finding
-from ragctx.strategies.filling import Filler, chunk_tokens, fitted, least_filled
+from ragctx.strategies.chunk_sizes import chunk_tokens, least_filled
+from ragctx.strategies.filling import Filler, fitted
 from ragctx.strategies.standalone import MOST
 from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.work import Message, Work

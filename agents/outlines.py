@@ -56,20 +56,19 @@ def planned(reply: str, most: int, words: int) -> tuple[tuple[Step, ...], str]:
         line for line in (told.strip(" *") for told in reply.splitlines()) if _LISTED.match(line) or _COUNT.search(line)
     ]
     rough = [step for line in every for told in lines(line) if (step := _step(told)) is not None]
-    own = [step for step in rough if not _copied(step[0])]
-    if rough and not own:
-        return (), "it is the plan of another text: plan the text that is asked for"
-    rough = own
     if not rough:
         return (), 'no line has the form "1. What the part says | 100 words"'
-    if len(rough) > most:
-        return (), f"it has {len(rough)} lines: write {most} at most"
-    share = words // len(rough)
-    given = [length or share for _, length in rough]
+    own = [(point, length) for point, length in rough if not _copied(point)]
+    if not own:
+        return (), "it is the plan of another text: plan the text that is asked for"
+    if len(own) > most:
+        return (), f"it has {len(own)} lines: write {most} at most"
+    share = words // len(own)
+    given = [length or share for _, length in own]
     factor = words / max(1, sum(given))
     return tuple(
         Step(point, min(LONGEST, max(_SHORTEST, round(length * factor))))
-        for (point, _), length in zip(rough, given, strict=True)
+        for (point, _), length in zip(own, given, strict=True)
     ), ""
 
 

@@ -20,8 +20,8 @@ from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
 from ragctx.strategies import finding
 from ragctx.strategies.answering import EXPECTED_OUTPUT
+from ragctx.strategies.chunk_sizes import chunk_tokens
 from ragctx.strategies.concluding import concluded
-from ragctx.strategies.filling import chunk_tokens
 from ragctx.strategies.limits import output_tokens, readable
 from ragctx.strategies.purse import Purse
 from ragctx.strategies.standalone import MOST, alone, line

@@ -19,7 +19,7 @@ from ragctx.prompts.fence import harmless
 from ragctx.prompts.replies import numbers
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
-from ragctx.strategies.filling import chunk_tokens
+from ragctx.strategies.chunk_sizes import chunk_tokens
 from ragctx.strategies.limits import Ceiling
 from ragctx.strategies.purse import Purse
 from ragctx.types import Passage, Question, Span

@@ -11,7 +11,8 @@ from ragctx.agents.examples import Example
 from ragctx.corpus import Corpus
 from ragctx.models import Models
 from ragctx.prompts import Prompt
-from ragctx.strategies.filling import Filler, chunk_tokens, least_filled
+from ragctx.strategies.chunk_sizes import chunk_tokens, least_filled
+from ragctx.strategies.filling import Filler
 from ragctx.strategies.limits import Ceiling
 from ragctx.strategies.ordering import ordered, rising
 from ragctx.types import Context, Passage, Question, Range

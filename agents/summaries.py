@@ -162,13 +162,12 @@ class Writer:
 
     def messages(self, wish: Wish, attempt: int = 0) -> tuple[Message, ...]:
         """The prompt of one try."""
-        values: dict[str, Any] = dict(wish.values)
         words = max(5, int(wish.limit * WORDS * (1 - SHRINK) ** attempt))
-        given: dict[str, Any] = {"question": self.asked, "words": words, "extra": self.extra}
-        given["nothing"] = self.templates.refusal
+        values: dict[str, Any] = {"question": self.asked, "words": words, "extra": self.extra}
+        values |= {"nothing": self.templates.refusal, **dict(wish.values)}
         return self.task.messages(
             wish.text, wish.passages, first=wish.first,
-            **{name: value for name, value in {**given, **values}.items() if self._uses(wish.text, name)},
+            **{name: value for name, value in values.items() if self._uses(wish.text, name)},
         )  # fmt: skip
 
     def frame(self, wish: Wish) -> int:

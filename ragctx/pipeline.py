@@ -17,7 +17,7 @@ from ragctx import assembly
 from ragctx.engine import Delta, Outcome, Progress
 from ragctx.planning import Asked, Planner, asked
 from ragctx.routing import Policy
-from ragctx.types import Answer, Budget, Decision, Prices
+from ragctx.types import Answer, Budget, Decision, Prices, Question
 
 if TYPE_CHECKING:
     from ragctx.batch import JobStore, RowResult
@@ -143,14 +143,14 @@ class Pipeline(Planner):
         """
         [one] = asked(question, budget)
         decision = self._decide(one, strategy)
-        self.prepare(only=self.ways(decision), writing=one.where is None)
+        self._make_ready(one, decision)
         return self.account(one, decision, self.engine.run(self.job(one, decision)))
 
     async def aask(self, question: Asked, *, budget: int | Budget | None = None, strategy: str | None = None) -> Answer:
         """`ask` for async callers; planning and reading happen off the caller's event loop."""
         [one] = asked(question, budget)
         decision = await asyncio.to_thread(self._decide, one, strategy)
-        await asyncio.to_thread(self.prepare, only=self.ways(decision), writing=one.where is None)
+        await asyncio.to_thread(self._make_ready, one, decision)
         return self.account(one, decision, await self.engine.arun(self.job(one, decision)))
 
     def stream(
@@ -160,7 +160,7 @@ class Pipeline(Planner):
         [one] = asked(question, budget)
         decision = self._decide(one, strategy)
         yield Planned(decision)
-        self.prepare(only=self.ways(decision), writing=one.where is None)
+        self._make_ready(one, decision)
         for event in self.engine.stream(self.job(one, decision)):
             yield Done(self.account(one, decision, event)) if isinstance(event, Outcome) else event
 
@@ -171,7 +171,7 @@ class Pipeline(Planner):
         [one] = asked(question, budget)
         decision = await asyncio.to_thread(self._decide, one, strategy)
         yield Planned(decision)
-        await asyncio.to_thread(self.prepare, only=self.ways(decision), writing=one.where is None)
+        await asyncio.to_thread(self._make_ready, one, decision)
         async for event in self.engine.astream(self.job(one, decision)):
             yield Done(self.account(one, decision, event)) if isinstance(event, Outcome) else event
 
@@ -223,6 +223,10 @@ class Pipeline(Planner):
             make = partial(self.job, again=again)
             repeated = self.notes  # the plan's on the documents are no answer's, here as in `ask`
             yield from run_job(store, self.engine, make, max_cost=max_cost, on_event=on_event, notes=repeated)
+
+    def _make_ready(self, question: Question, decision: Decision) -> None:
+        """Prepare what one question will read; of a part of the corpus that is made as it is read."""
+        self.prepare(only=self.ways(decision), writing=question.where is None)
 
     def _ways_pending(self, store: JobStore) -> list[str]:
         """The strategies that a job's rows may be read by."""

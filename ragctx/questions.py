@@ -108,7 +108,7 @@ class Questions(Sequence[Question]):
         path = Path(path)
         rows = _READERS.get(path.suffix.lower())
         if rows is None:
-            raise InputError(f"{path} is not a question file: give {', '.join(sorted(_READERS))}")
+            raise InputError(f"{path} is not a question file: give {', '.join(FILES)}")
         return _checked(rows(_text(path), path), str(path), strict=strict)
 
 
@@ -231,3 +231,5 @@ _READERS: Final[Mapping[str, Callable[[str, Path], Iterator[Row]]]] = {
     ".tsv": _from_csv,
     ".txt": _from_text,
 }
+FILES: Final = tuple(sorted(_READERS))
+"""How names of question files end."""

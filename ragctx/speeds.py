@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ragctx.corpus.files import write_whole
 from ragctx.folders import cache_folder, cache_path
 from ragctx.types import Speed
+from ragctx.work import Completion
 
 # Tokens that tell more of a speed than the run it was first measured by.
 ENOUGH = 4_000
@@ -61,6 +63,11 @@ class Pace:
             self.tokens += prompt + output
             self.planned += self.speed.seconds(prompt, output)
             self.spent += seconds
+
+    def heard(self, replies: Iterable[Completion]) -> None:
+        """Take in calls by their replies; what was kept of a prompt from before was not read."""
+        for reply in replies:
+            self.took(reply.prompt_tokens - reply.cached_tokens, reply.output_tokens, reply.seconds)
 
     @property
     def learnt(self) -> Speed | None:

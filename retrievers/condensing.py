@@ -13,7 +13,7 @@ from ragctx.grounding.echo import unfenced
 from ragctx.models import ModelFacts
 from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import Texts, texts
-from ragctx.strategies.filling import chunk_tokens
+from ragctx.strategies.chunk_sizes import chunk_tokens
 from ragctx.strategies.portions import portions
 from ragctx.types import Line, Passage, Range, Span
 from ragctx.work import Completion, Generate, Message, Sampling, Work, raised

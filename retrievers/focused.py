@@ -14,7 +14,7 @@ from ragctx.models import Models
 from ragctx.retrievers.asking import at_least, cut_off, searched
 from ragctx.retrievers.grading import joined, sentences
 from ragctx.retrievers.merging import NAMED
-from ragctx.strategies.filling import chunk_tokens
+from ragctx.strategies.chunk_sizes import chunk_tokens
 from ragctx.strategies.finding import search_line
 from ragctx.types import Context, Dropped, Line, Passage, Question, Range, Span
 from ragctx.types.costs import ZERO

@@ -17,7 +17,7 @@ from ragctx.prompts.tasks import Task
 from ragctx.prompts.texts import texts
 from ragctx.retrievers.asking import at_least, cut_off, refined, searched, written
 from ragctx.strategies import reranking
-from ragctx.strategies.filling import chunk_tokens, most_filled
+from ragctx.strategies.chunk_sizes import chunk_tokens, most_filled
 from ragctx.strategies.finding import RANK_ALL, search_line, titles
 from ragctx.types import Context, Line, Passage, Question, Range
 from ragctx.work import Failure, Message, Relevances, Rerank, Sampling, Work

@@ -82,7 +82,9 @@ class Attending:
             prompt: whether the queries are surely a prompt's; a single one is else taken for a step.
         """
         extent = Extent(len(query), len(key))
-        index = self._index(self._seen(extent, query, key, layer, scale, prompt)) if self.sparse else None
+        index = None
+        if self.sparse:
+            index = self._index(self.sparse, self._seen(extent, query, key, layer, scale, prompt))
         if index is None and not self.needed(extent.keys) and not (self.own and _compiled(query)):
             self.counts.dense["the policy does not cover it"] += 1
             return None
@@ -91,8 +93,8 @@ class Attending:
         self.counts.took(index)
         return found.output
 
-    def _index(self, seen: Evidence) -> BlockIndex | None:
-        index = self.sparse.index([seen]) if self.sparse else None
+    def _index(self, policy: Sparsity, seen: Evidence) -> BlockIndex | None:
+        index = policy.index([seen])
         if index is not None:
             self.counts.measure([seen], index, self.measure)
         return index

@@ -24,15 +24,15 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Answer one question; shows what the answer rests on, what it cost and why it was read that way."""
+    from ragctx.cli.asked import one
     from ragctx.cli.output import save_page, show
     from ragctx.cli.preparing import prepared
     from ragctx.cli.ways import chosen
     from ragctx.pipeline import Planned
-    from ragctx.questions import Questions
     from ragctx.views import html as pages
     from ragctx.views import progress, terminal
 
-    asked = Questions.one({"question": question, "where": {"documents": where} if where else None})
+    asked = one(question, where)
     wanted, strategy = chosen(wanted, strategy)
     with wanted.pipeline(strategy) as pipeline:
         events = pipeline.stream(asked, budget=wanted.budget, strategy=strategy)

@@ -70,7 +70,9 @@ class Task:
         written = [harmless(each) for each in notes]
         mark, shown = quoted(passages, self.seed, written)
         blocks = [_block(mark, number, *pair) for number, pair in enumerate(shown, first)]
-        blocks += [_common().fill("notes", fence=mark, **each) for each in _named(written)]
+        for number, text in enumerate(written, 1):
+            name = f"notes {number}" if len(written) > 1 else "notes"
+            blocks.append(_common().fill("notes", fence=mark, name=name, text=text))
         end = shipped().fill("end", fence=mark)
         return Message("system", self._system(mark)), Message("user", "\n".join([*blocks, end]) + "\n\n" + asked)
 
@@ -91,11 +93,6 @@ class Task:
 
 def _block(mark: str, number: int, source: str, text: str) -> str:
     return shipped().fill("passage", fence=mark, number=number, source=source, text=text)
-
-
-def _named(notes: Sequence[str]) -> list[dict[str, str]]:
-    names = [f"notes {number}" for number in range(1, len(notes) + 1)] if len(notes) > 1 else ["notes"]
-    return [{"name": name, "text": text} for name, text in zip(names, notes, strict=False)]
 
 
 @lru_cache(maxsize=1)

@@ -174,8 +174,7 @@ class LocalReader:
         Decoding(model, self._store, list(going.values()), shared, self._chunk).run()
         seconds = (time.perf_counter() - started) / len(members)  # of the machine's time, not of waiting
         done = {i: members[i].completion(going[i].cached, seconds) for i in members}
-        for reply in done.values():
-            self._pace.took(reply.prompt_tokens - reply.cached_tokens, reply.output_tokens, reply.seconds)
+        self._pace.heard(done.values())
         return dict(done)
 
     def _scoring(self, request: Score) -> Scoring:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragctx.attention.vllm.counts import Counts
-from ragctx.attention.vllm.options import Options
+from ragctx.attention.vllm.options import Options, whole
 from ragctx.contracts import Emit
 from ragctx.errors import ConfigError
 from ragctx.models import ModelFacts
@@ -172,8 +172,7 @@ class VLLMReader:
         kept = engine.write(writings)
         seconds = (time.perf_counter() - started) / len(writings)  # of the machine's time, not of waiting
         done = {i: writing.completion(kept[i], seconds) for i, writing in writings.items()}
-        for reply in done.values():
-            self._pace.took(reply.prompt_tokens - reply.cached_tokens, reply.output_tokens, reply.seconds)
+        self._pace.heard(done.values())
         return dict(done)
 
     def _scoring(self, request: Score) -> Scoring:
@@ -240,7 +239,7 @@ class VLLMReader:
 
 def _positive(**given: int | None) -> None:
     for name, value in given.items():
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        if value is not None and not whole(value, 1):
             raise ConfigError(f"{name}={value!r} for vllm: give a whole number from 1, or leave it out")
 
 

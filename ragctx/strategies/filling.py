@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ragctx.corpus import Corpus
 from ragctx.errors import LimitError
 from ragctx.grounding.words import content
 from ragctx.models import Counter
 from ragctx.prompts import Prompt
+from ragctx.strategies.chunk_sizes import HEADING
 from ragctx.strategies.limits import Ceiling
 from ragctx.types import Context, Dropped, Passage, Question, Span
 
@@ -20,12 +19,8 @@ Arrange = Callable[[Sequence[Passage]], list[Passage]]
 _WORTH = 0.125
 # Passages that are tried for that part, where others are read already.
 _TRIED = 4
-_SAMPLE = 8
-# Tokens of the line above a passage, about; also the most blanks that may lie between passages read as one, so that
-# joining never costs more than the line it saves.
-_HEADING = 16
-# Counts of a few chunks stand for all of them; this share of a bound made from them holds.
-_SURE = 0.9
+# Shortest sentences of which the cheapest shows whether anything fits at all.
+_SHORTEST = 8
 _OVER = "over the token budget"
 # Characters of the shortest piece of a sentence that is worth reading.
 _WORDS = 8
@@ -102,7 +97,7 @@ class Filler:
         skipped: list[Passage] = []
         for passage in ranked:
             # Counting takes most of a plan's time; a room that holds no more than a heading needs none.
-            cost = self._cost(passage) if room >= _HEADING or not taken else _HEADING
+            cost = self._cost(passage) if room >= HEADING or not taken else HEADING
             if cost <= room:
                 taken.append(passage)
                 room -= cost
@@ -128,7 +123,7 @@ class Filler:
         if one.derived or other.derived or len(one.spans) != 1 or len(other.spans) != 1:
             return False
         first, then = one.spans[0], other.spans[0]
-        return then.start - first.end <= _HEADING and self._touch(first, then)
+        return then.start - first.end <= HEADING and self._touch(first, then)
 
     def _whole(self, run: Sequence[Passage]) -> Passage:
         first, last = run[0].spans[0], run[-1].spans[0]
@@ -179,7 +174,7 @@ class Filler:
         """The shortest thing that can be read, where nothing was found to fit."""
         whole = [p for p in passages if p.derived or not p.spans]
         spans = [s for p in passages if not p.derived for span in p.spans for s in self.corpus.sentences(span)]
-        shortest = [self.corpus.passage(span) for span in sorted(spans, key=len)[:_SAMPLE]]
+        shortest = [self.corpus.passage(span) for span in sorted(spans, key=len)[:_SHORTEST]]
         return min([*whole, *shortest] or passages, key=self._cost)
 
 
@@ -229,59 +224,6 @@ def _reaches(best: int, costs: Sequence[int], room: float) -> list[tuple[int, in
         else:
             break
     return runs[::-1]
-
-
-def chunk_tokens(corpus: Corpus, counter: Counter) -> float:
-    """Tokens that a chunk and its heading take on average, from a few evenly spaced ones and all chunks' lengths."""
-    lengths, sample = _lengths(corpus), _sample(corpus, counter)
-    characters = sum(characters for characters, _ in sample)
-    tokens = sum(tokens for _, tokens in sample)
-    return _HEADING + (tokens / characters * float(lengths.mean()) if characters else 1.0)
-
-
-def least_filled(corpus: Corpus, counter: Counter, chunks: int, room: float) -> float:
-    """Tokens of text that stand in a prompt at least, whichever chunks were found.
-
-    Either all were taken, the shortest at worst, or one was left over that is longer than what was left of the room.
-    Headings are not counted, since those of neighbours that are read as one go.
-
-    Args:
-        corpus: what is searched.
-        counter: of the reader.
-        chunks: how many are found.
-        room: tokens there are for them.
-    """
-    lengths, rates = np.sort(_lengths(corpus)), [tokens / characters for characters, tokens in _sample(corpus, counter)]
-    if not len(lengths) or not rates:
-        return 0.0
-    shortest = float(lengths[:chunks].sum()) * min(rates)
-    longest = float(lengths[-1]) * max(rates) + 2 * _HEADING
-    mean = float(lengths.mean()) * min(rates)
-    return _SURE * min(shortest, max(0.0, room - longest) * mean / (mean + 2 * _HEADING))
-
-
-def most_filled(corpus: Corpus, counter: Counter, chunks: int) -> float:
-    """Tokens that so many chunks take with their headings, about, where the longest of all were found.
-
-    Args:
-        corpus: what is searched.
-        counter: of the reader.
-        chunks: how many are found.
-    """
-    lengths, rates = np.sort(_lengths(corpus)), [tokens / characters for characters, tokens in _sample(corpus, counter)]
-    return float(lengths[-chunks:].sum()) * max(rates, default=1.0) + chunks * 2 * _HEADING
-
-
-def _lengths(corpus: Corpus) -> np.ndarray:
-    """Characters of every chunk."""
-    return np.asarray(corpus.chunks.end) - np.asarray(corpus.chunks.start)
-
-
-def _sample(corpus: Corpus, counter: Counter) -> list[tuple[int, int]]:
-    """Characters and tokens of a few evenly spaced chunks."""
-    chosen = np.unique(np.linspace(0, len(corpus.chunks) - 1, _SAMPLE).astype(int)) if len(corpus.chunks) else ()
-    texts = [corpus.chunks.text(int(i)) for i in chosen]
-    return [(len(text), counter.count(text)) for text in texts if text]
 
 
 def missing(wanted: Iterable[Span], read: Iterable[Span]) -> list[Span]:

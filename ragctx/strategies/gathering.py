@@ -11,7 +11,8 @@ from ragctx.contracts import Retriever
 from ragctx.corpus import Corpus
 from ragctx.models import ModelFacts, Models
 from ragctx.strategies import finding
-from ragctx.strategies.filling import chunk_tokens, missing
+from ragctx.strategies.chunk_sizes import chunk_tokens
+from ragctx.strategies.filling import missing
 from ragctx.types import Context, Dropped, Passage, Question, Span
 from ragctx.work import Work
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from ragctx.corpus import Corpus
 from ragctx.models import Counter
+from ragctx.strategies.chunk_sizes import chunk_tokens
 from ragctx.strategies.cutting import Block, Cut, Cutter
-from ragctx.strategies.filling import chunk_tokens
 from ragctx.types import Passage, Span
 
 Portion = tuple[Passage, ...]

@@ -12,7 +12,7 @@ from typing import cast
 from ragctx.corpus import Corpus
 from ragctx.errors import ConfigError
 from ragctx.models import Models
-from ragctx.strategies.filling import chunk_tokens
+from ragctx.strategies.chunk_sizes import chunk_tokens
 from ragctx.strategies.finding import titles
 from ragctx.types import Context, Dropped, Line, Passage, Question, Range
 from ragctx.types.costs import ZERO

@@ -14,7 +14,8 @@ from ragctx.models import Models
 from ragctx.prompts import Templates, shipped
 from ragctx.strategies import finding, reranking
 from ragctx.strategies.answering import Reading
-from ragctx.strategies.filling import Filler, chunk_tokens, fitted, least_filled
+from ragctx.strategies.chunk_sizes import chunk_tokens, least_filled
+from ragctx.strategies.filling import Filler, fitted
 from ragctx.strategies.limits import Ceiling, output_tokens, readable
 from ragctx.strategies.ordering import ORDERS, Order, ordered
 from ragctx.strategies.pruning import PROVENCE, lacking, named, pruned, pruner, units_of

@@ -46,11 +46,11 @@ class Options:
     def __post_init__(self) -> None:
         if self.dense not in _DENSE:
             raise ConfigError(f"dense attention is {' or '.join(_DENSE)}, not {self.dense!r}")
-        if not isinstance(self.threads, int) or isinstance(self.threads, bool) or self.threads < 0:
+        if not whole(self.threads):
             raise ConfigError(f"{self.threads!r} threads: give a number from 1, or 0 for as many as torch has")
         if not isinstance(self.clock, bool) or not isinstance(self.report, str):
             raise ConfigError(f"clock={self.clock!r}, report={self.report!r}: give true or false, and a file's path")
-        if not isinstance(self.measure, int) or isinstance(self.measure, bool) or self.measure < 0:
+        if not whole(self.measure):
             raise ConfigError(f"measure={self.measure!r}: give a number of tiles from 1, or 0 to measure nothing")
 
     @classmethod
@@ -78,6 +78,11 @@ class Options:
         """A text that is equal for two engines exactly when they attend alike."""
         positions = f":{self.dual.fingerprint}" if self.dual else ""
         return f"{self.sparse.fingerprint if self.sparse else 'dense'}:{self.dense}{positions}"
+
+
+def whole(value: object, least: int = 0) -> bool:
+    """Whether an option is a whole number, and large enough."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _policy(given: Any) -> Sparsity | None:  # noqa: ANN401 - checked there
